@@ -1,0 +1,41 @@
+# `make` lists what there is.
+
+UV := $(shell command -v uv || echo .uv/bin/uv)
+RUN := $(UV) run
+export UV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-full check format
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(UV) ## Render a service into build/demo and run it (PORT=9000 make demo)
+	@test ! -e build/demo -o -e build/demo.files || \
+		{ echo 'build/demo was not made by `make demo`: move it away.'; exit 1; }
+	@mkdir -p build/demo && touch build/demo.files && rm -rf build/render
+	@$(UV) tool run --quiet 'copier>=9.19,<10' copy --quiet --defaults --vcs-ref HEAD . build/render/demo
+	@cd build/demo && tr '\n' '\0' < ../demo.files | xargs -0 rm -f
+	@cd build/render/demo && find . -type f > ../../demo.files && cp -R . ../../demo
+	@$(MAKE) --no-print-directory -C build/demo dev
+
+test: $(UV) check ## Test everything, in a size that takes minutes
+	@$(RUN) pytest -n auto
+
+test-fast: $(UV) ## Test what takes seconds
+	@$(RUN) pytest -n auto -m "not slow"
+
+test-full: $(UV) check ## Test everything in full size
+	@$(RUN) pytest -n auto --full
+
+check: $(UV) ## Check format, lint and types of the template's own code
+	@$(RUN) ruff format --check
+	@$(RUN) ruff check
+	@$(RUN) mypy
+
+format: $(UV) ## Format, and mend what the linter can
+	@$(RUN) ruff check --fix
+	@$(RUN) ruff format
+
+.uv/bin/uv:
+	@python3 -m venv .uv && .uv/bin/pip install --quiet uv

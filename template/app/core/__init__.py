@@ -1,0 +1,1 @@
+"""What every feature may use. Nothing here imports a feature."""

@@ -1,0 +1,81 @@
+"""Configuration: every value the service reads from its environment."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+
+
+def _check_postgres_url(url: SecretStr) -> SecretStr:
+    """Accept what libpq accepts, and `postgresql+driver://`, whose driver is dropped."""
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    if not separator or not re.fullmatch(r"postgres(ql)?(\+\w+)?", scheme):
+        raise ValueError("A Postgres URL starts with postgresql:// (or postgres://).")
+    return SecretStr(f"postgresql://{rest}")
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Settings(BaseSettings):
+    """The service's settings, read from environment variables, then from `.env`.
+
+    `ENV_FILE` names another file than `.env`. Raises `ValidationError` for what is missing, wrong
+    or unsafe; its message names the variables and never shows their values.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=os.environ.get("ENV_FILE", ".env"),
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    service_name: str = PROJECT["name"]
+    environment: Literal["local", "test", "staging", "production"] = "local"
+    debug: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "pretty"] = "auto"
+
+    postgres_url: PostgresUrl = Field(validation_alias=AliasChoices("POSTGRES_URL", "DATABASE_URL"))
+    postgres_pool_size: int = Field(default=5, ge=1)
+    postgres_pool_max_overflow: int = Field(default=5, ge=0)
+    postgres_pool_timeout_seconds: Seconds = 3
+    postgres_pool_recycle_seconds: Seconds = 1800
+    postgres_connect_timeout_seconds: Seconds = 3
+    postgres_statement_timeout_seconds: Seconds = 10
+    postgres_lock_timeout_seconds: Seconds = 3
+    postgres_idle_in_transaction_timeout_seconds: Seconds = 30
+
+    max_body_bytes: int = Field(default=1_048_576, ge=0)
+    body_timeout_seconds: Seconds = 30
+    ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9
+    shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
+
+    @property
+    def drain_seconds(self) -> float:
+        """`shutdown_drain_seconds`; unset, as long as a balancer needs where there is one."""
+        if self.shutdown_drain_seconds is not None:
+            return self.shutdown_drain_seconds
+        return 0 if self.environment in ("local", "test") else 5
+
+    @model_validator(mode="after")
+    def _refuse_unsafe_combinations(self) -> Self:
+        if self.debug and self.environment in ("staging", "production"):
+            raise ValueError(
+                f"DEBUG logs every statement and must not be on in {self.environment}:"
+                " unset DEBUG, or set ENVIRONMENT=local."
+            )
+        return self
+
+
+settings = Settings()

@@ -1,0 +1,135 @@
+"""How the service connects: URL, limits, pool, JSON. Everybody else uses `database.py`."""
+
+import os
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic_core import to_json
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from app.core.config import Settings
+
+# What libpq understands, asyncpg does not, and the server would refuse as an unknown setting.
+LIBPQ_ONLY = {
+    "channel_binding",
+    "connect_timeout",
+    "fallback_application_name",
+    "gssencmode",
+    "hostaddr",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "load_balance_hosts",
+    "tcp_user_timeout",
+}
+IDLE_SECONDS_BEFORE_PING = 30
+
+
+@dataclass
+class Statements:
+    """How many statements a request has run, and how long they took."""
+
+    count: int = 0
+    seconds: float = 0
+    started: float = 0
+
+
+_statements: ContextVar[Statements | None] = ContextVar("statements", default=None)
+
+
+def count_statements() -> Statements:
+    """Count the statements that this context runs from now on."""
+    statements = Statements()
+    _statements.set(statements)
+    return statements
+
+
+def create_engine(settings: Settings, url: SecretStr, *, read_only: bool = False) -> AsyncEngine:
+    """An engine for `url`. The server itself enforces the limits of `settings`, and `read_only`."""
+    engine = create_async_engine(
+        # asyncpg reads the URL: SQLAlchemy's form knows no `sslmode`, no socket and no second host.
+        "postgresql+asyncpg://",
+        connect_args=connect_arguments(settings, url, read_only=read_only),
+        # Each read its own transaction: one round trip where BEGIN and COMMIT make it three.
+        isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
+        pool_size=settings.postgres_pool_size,
+        max_overflow=settings.postgres_pool_max_overflow,
+        pool_timeout=settings.postgres_pool_timeout_seconds,
+        pool_recycle=settings.postgres_pool_recycle_seconds,
+        hide_parameters=True,  # rows have no place in tracebacks
+        json_serializer=lambda value: to_json(value).decode(),
+    )
+    event.listen(engine.sync_engine, "before_cursor_execute", _start_statement)
+    event.listen(engine.sync_engine, "after_cursor_execute", _end_statement)
+    event.listen(engine.sync_engine, "checkin", _note_checkin)
+    event.listen(engine.sync_engine, "checkout", _replace_dead_connection)
+    return engine
+
+
+def connect_arguments(
+    settings: Settings, url: SecretStr, *, read_only: bool = False
+) -> dict[str, Any]:
+    """Arguments of `asyncpg.connect`."""
+    server_settings = {
+        "application_name": f"{settings.service_name}-{os.getpid()}",
+        "statement_timeout": _milliseconds(settings.postgres_statement_timeout_seconds),
+        "lock_timeout": _milliseconds(settings.postgres_lock_timeout_seconds),
+        "idle_in_transaction_session_timeout": _milliseconds(
+            settings.postgres_idle_in_transaction_timeout_seconds
+        ),
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    return {
+        "dsn": _dsn(url),
+        "timeout": settings.postgres_connect_timeout_seconds,
+        # A dead network never answers: the client gives up a little after the server would have.
+        "command_timeout": settings.postgres_statement_timeout_seconds + 5,
+        "server_settings": server_settings,
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _dsn(url: SecretStr) -> str:
+    base, _, query = url.get_secret_value().partition("?")
+    parameters = [pair for pair in query.split("&") if pair.partition("=")[0] not in LIBPQ_ONLY]
+    return f"{base}?{'&'.join(parameters)}" if query else base
+
+
+def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info["checked_in_at"] = time.monotonic()
+
+
+def _replace_dead_connection(
+    connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection
+) -> None:
+    """Have the pool connect anew where the server has gone. A ping only after idleness."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("The server has closed this connection.")
+    idle_seconds = time.monotonic() - entry.info.get("checked_in_at", time.monotonic())
+    if idle_seconds > IDLE_SECONDS_BEFORE_PING:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise DisconnectionError("This connection has died while it was idle.") from error
+
+
+def _start_statement(*_: object) -> None:
+    if statements := _statements.get():
+        statements.count += 1
+        statements.started = time.perf_counter()
+
+
+def _end_statement(*_: object) -> None:
+    if statements := _statements.get():
+        statements.seconds += time.perf_counter() - statements.started

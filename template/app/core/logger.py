@@ -1,0 +1,114 @@
+"""Logging: one `logger`, one stream on stdout, one form for our records and the libraries'."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import structlog
+from pydantic import SecretStr
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import Processor
+
+from app.core.config import Settings
+
+logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
+
+# Credentials that are no setting of ours: passwords in any URL, and the headers that carry them.
+CREDENTIALS = re.compile(
+    r"""(://[^/\s:@'"]*:|\b(?:authorization|cookie)\\*['"]?\s*[:=,]\s*b?\\*['"]?)[^'"\\\r\n@]+""",
+    re.IGNORECASE,
+)
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso"),
+]
+JSON: list[Processor] = [
+    ProcessorFormatter.remove_processors_meta,
+    structlog.processors.format_exc_info,
+    structlog.processors.JSONRenderer(ensure_ascii=False),
+]
+TEXT: list[Processor] = [
+    ProcessorFormatter.remove_processors_meta,
+    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+]
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *SHARED,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+
+
+class StdoutHandler(logging.Handler):
+    """Writes to what `sys.stdout` is when the line is written: tests and reloaders replace it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stdout.write(self.format(record) + "\n")
+            sys.stdout.flush()
+        except Exception:
+            self.handleError(record)
+
+
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Removes secrets from the finished line: a filter would miss tracebacks and child loggers."""
+
+    def __init__(self, secrets: Iterable[str], processors: list[Processor]) -> None:
+        super().__init__(processors=processors, foreign_pre_chain=SHARED)
+        words = "|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True))
+        self.secrets = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self.secrets.sub("***", super().format(record))
+        return CREDENTIALS.sub(r"\1***", line)
+
+
+def secrets_of(settings: Settings) -> set[str]:
+    """Each secret setting, the passwords inside its URL, and these as JSON writes them."""
+    values: set[str] = set()
+    for name in type(settings).model_fields:
+        if isinstance(secret := getattr(settings, name), SecretStr):
+            url = urlsplit(secret.get_secret_value())
+            passwords = [url.password or "", *parse_qs(url.query).get("password", [])]
+            values.update([secret.get_secret_value(), *passwords, *map(unquote, passwords)])
+    return {form for value in values if value for form in (value, json.dumps(value)[1:-1])}
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send every record to stdout: ours, uvicorn's, SQLAlchemy's, Alembic's, and warnings.
+
+    JSON, or readable text on a terminal; `log_format` decides otherwise. May be called again.
+    """
+    pretty = settings.log_format == "pretty" or (
+        settings.log_format == "auto"
+        and settings.environment in ("local", "test")
+        and sys.stdout.isatty()
+    )
+    formatter = RedactingFormatter(secrets_of(settings), TEXT if pretty else JSON)
+    handler = StdoutHandler()
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [h for h in root.handlers if not isinstance(h, StdoutHandler)] + [handler]
+    root.setLevel("DEBUG" if settings.debug else settings.log_level)
+    logging.captureWarnings(capture=True)
+    logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")
+    # At DEBUG it would log every row.
+    logging.getLogger("sqlalchemy").setLevel("INFO" if settings.debug else "WARNING")
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # uvicorn writes no access lines when nobody listens: the service writes its own.
+    logging.getLogger("uvicorn.access").handlers.clear()
+    logging.getLogger("uvicorn.access").propagate = False

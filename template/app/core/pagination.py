@@ -1,0 +1,75 @@
+"""Keyset pagination: a page starts after the last row of the one before, however deep it lies."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Query
+from pydantic import BaseModel, ConfigDict
+
+from app.core.errors import InvalidError, InvalidValue
+
+RowT = TypeVar("RowT")
+
+
+class Cursor(NamedTuple):
+    """The place of a row in the order of a list."""
+
+    created_at: datetime
+    id: UUID
+
+    def encode(self) -> str:
+        """Text that clients send back as it is."""
+        text = f"{self.created_at.isoformat()} {self.id}"
+        return base64.urlsafe_b64encode(text.encode()).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Raises `ValueError` for what `encode` has not made."""
+        decoded = base64.b64decode(text, altchars=b"-_", validate=True).decode()
+        created_at, _, row_id = decoded.partition(" ")
+        cursor = cls(datetime.fromisoformat(created_at), UUID(row_id))
+        if cursor.created_at.tzinfo is None:
+            raise ValueError("a moment without time zone")
+        return cursor
+
+
+@dataclass(frozen=True)
+class Page(Generic[RowT]):
+    """Rows, and the cursor that the next page starts after: None on the last page."""
+
+    items: Sequence[RowT]
+    next: str | None
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[RowT], *, limit: int, cursor: Callable[[RowT], Cursor]
+    ) -> "Page[RowT]":
+        """A page of `limit` rows, made of the `limit + 1` that were asked for."""
+        items = rows[:limit]
+        return cls(items, cursor(items[-1]).encode() if len(rows) > limit else None)
+
+
+class PageRead(BaseModel, Generic[RowT]):
+    """A page as clients get it: `response_model=PageRead[ItemRead]`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    items: list[RowT]
+    next: str | None
+
+
+def read_cursor(after: Annotated[str | None, Query(max_length=200)] = None) -> Cursor | None:
+    """`after` of a request. Raises `InvalidError` for a cursor that the service has not made."""
+    try:
+        return Cursor.decode(after) if after else None
+    except ValueError as error:
+        invalid = InvalidValue(pointer="/query/after", detail="It must be `next` of a page.")
+        raise InvalidError("The request is not valid: see `errors`.", errors=[invalid]) from error
+
+
+Limit = Annotated[int, Query(ge=1, le=100)]
+After = Annotated[Cursor | None, Depends(read_cursor)]

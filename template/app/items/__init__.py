@@ -1,0 +1,1 @@
+"""The example resource: copy it, rename it, or delete it."""

@@ -1,0 +1,112 @@
+"""Runs a command with a database: `python -m dev.run alembic upgrade head`.
+
+POSTGRES_URL or DATABASE_URL, set in the environment or in `.env`, wins, and nothing is started.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from dev import postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("POSTGRES_URL", "DATABASE_URL")
+ENV_LINE = re.compile(r"""\s*(?:export\s+)?(\w+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^\s#]\S*))""")
+USAGE = "Usage: python -m dev.run COMMAND [ARGUMENT ...], or python -m dev.run --reset"
+
+
+def configured_url() -> str | None:
+    """What the service would read: the environment first, then the file that ENV_FILE names."""
+    file = ROOT / (os.environ.get("ENV_FILE") or ".env")
+    for variables in (os.environ, _read(file) if file.is_file() else {}):
+        upper = {name.upper(): value for name, value in variables.items()}
+        if url := next(filter(None, map(upper.get, NAMES)), None):
+            return url
+    return None
+
+
+@contextlib.contextmanager
+def database() -> Iterator[str]:
+    """The URL of the configured database, or of the development server's, for every child."""
+    if url := configured_url():
+        yield url
+        return
+    with postgres.development_server(ROOT) as url:
+        os.environ["POSTGRES_URL"] = url
+        for link in (ROOT / ".postgres").glob("data-*"):
+            print(f"Postgres keeps the data of this service in {link.resolve()}.", file=sys.stderr)
+        try:
+            yield url
+        finally:
+            del os.environ["POSTGRES_URL"]
+
+
+def run(command: Sequence[str | Path]) -> int:
+    """The exit code of the command, as a shell would tell it. Waits for it whatever the signal."""
+    child: subprocess.Popen[bytes] | None = None
+
+    def forward(signal_number: int, _: FrameType | None) -> None:
+        # Once only: uvicorn takes a second SIGINT for impatience.
+        if child and not (signal_number == signal.SIGINT and _terminal_tells_children()):
+            child.send_signal(signal_number)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        child = subprocess.Popen(command)
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
+
+
+def main(arguments: Sequence[str]) -> int:
+    # `.venv/bin/python -m dev.run alembic` finds alembic without an activated environment.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+    try:
+        if arguments == ["--reset"]:
+            postgres.delete_development_data(ROOT)
+            return 0
+        if not arguments or arguments[0].startswith("-"):
+            print(USAGE, file=sys.stderr)
+            return 2
+        with database() as url:
+            return run(_psql(url, arguments[1:]) if arguments[0] == "psql" else arguments)
+    except postgres.PostgresUnavailable as error:
+        print(error, file=sys.stderr)
+        return 1
+    except FileNotFoundError as error:
+        print(f"There is no program {error.filename!r} on PATH.", file=sys.stderr)
+        return 127
+    except KeyboardInterrupt:
+        return 130
+
+
+def _read(file: Path) -> dict[str, str]:
+    matches = map(ENV_LINE.match, file.read_text().splitlines())
+    return {found[1]: found[2] or found[3] or found[4] or "" for found in matches if found}
+
+
+def _psql(url: str, arguments: Sequence[str]) -> list[str | Path]:
+    """The psql beside the server's programs, else the one on PATH."""
+    with contextlib.suppress(postgres.PostgresUnavailable):
+        if (program := postgres.find_binaries() / "psql").exists():
+            return [program, url, *arguments]
+    return ["psql", url, *arguments]
+
+
+def _terminal_tells_children() -> bool:
+    """Whether Ctrl-C reaches the whole process group, and not this process alone."""
+    with contextlib.suppress(OSError), Path("/dev/tty").open() as terminal:
+        return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

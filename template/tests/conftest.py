@@ -1,0 +1,183 @@
+"""Fixtures: a real Postgres for the run, and for each test a database that no other test sees.
+
+`client` talks to the service inside one outer transaction, which is undone after the test: fast,
+and enough for most tests. `committing_client` has a database of its own, where commits are real.
+"""
+
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+# Before `app` is imported: tests know neither the developer's settings nor their .env.
+ROOT = Path(__file__).parents[1]
+for variable in re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
+    os.environ.pop(variable, None)
+os.environ |= {"ENVIRONMENT": "test", "ENV_FILE": os.devnull, "POSTGRES_URL": "postgresql:///none"}
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session
+
+from app.core.config import Settings
+from app.core.database import Database, open_database
+from app.core.engine import create_engine
+from app.main import create_app
+from dev.postgres import temporary_server
+
+NewDatabase = Callable[..., AbstractAsyncContextManager[Settings]]
+Alembic = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A server where tests may create databases: TEST_POSTGRES_URL, or a throw-away one."""
+    if url := os.environ.get("TEST_POSTGRES_URL"):
+        yield url
+    else:
+        with temporary_server() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str) -> NewDatabase:
+    """`async with new_database() as settings: ...` creates a database, and drops it in the end."""
+
+    @asynccontextmanager
+    async def new_database(template: str = "template0") -> AsyncIterator[Settings]:
+        name = f"test_{uuid4().hex}"
+        server = await asyncpg.connect(server_url)
+        try:
+            await server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+            yield Settings(postgres_url=urlsplit(server_url)._replace(path=f"/{name}").geturl())
+        finally:
+            await server.execute(f"DROP DATABASE IF EXISTS {name} (FORCE)")
+            await server.close()
+
+    return new_database
+
+
+@pytest.fixture(scope="session")
+def alembic() -> Alembic:
+    """`await connection.run_sync(alembic, command.upgrade, "head")` runs a command of Alembic."""
+
+    def alembic(connection: Connection, command: Callable[..., object], *arguments: str) -> None:
+        attributes = {"connection": connection}
+        command(Config(toml_file=ROOT / "pyproject.toml", attributes=attributes), *arguments)
+        connection.commit()
+
+    return alembic
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    engine = create_engine(settings, settings.postgres_url)
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture
+async def empty_database(new_database: NewDatabase) -> AsyncIterator[AsyncConnection]:
+    """A connection to a database without tables, for tests of migrations."""
+    async with new_database() as settings, connect(settings) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+async def template(new_database: NewDatabase, alembic: Alembic) -> AsyncIterator[str]:
+    """The name of a migrated database, from which those of the tests are copied."""
+    async with new_database() as settings:
+        async with connect(settings) as connection:
+            await connection.run_sync(alembic, command.upgrade, "head")
+        yield urlsplit(settings.postgres_url.get_secret_value()).path[1:]
+
+
+@pytest.fixture(scope="session")
+async def settings(new_database: NewDatabase, template: str) -> AsyncIterator[Settings]:
+    """Settings whose database is this run's, or this worker's, own."""
+    async with new_database(template) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+async def shared_database(settings: Settings) -> AsyncIterator[Database]:
+    async with open_database(settings) as database:
+        yield database
+
+
+class ReadOnlySession(Session):
+    """On the test's connection, which writes: so each of its savepoints is made read-only."""
+
+
+@event.listens_for(ReadOnlySession, "after_begin")
+def _refuse_writes(_session: Session, _transaction: object, connection: Connection) -> None:
+    connection.exec_driver_sql("SET LOCAL transaction_read_only = on")
+
+
+@pytest.fixture
+async def connection(shared_database: Database) -> AsyncIterator[AsyncConnection]:
+    """The test's connection, in a transaction that is undone in the end."""
+    async with shared_database.engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        await transaction.rollback()
+
+
+@pytest.fixture
+def database(shared_database: Database, connection: AsyncConnection) -> Database:
+    """Sessions as in production; their commits end savepoints of the test's transaction."""
+
+    def inside(
+        factory: async_sessionmaker[AsyncSession], **options: object
+    ) -> async_sessionmaker[AsyncSession]:
+        options |= {"bind": connection, "join_transaction_mode": "create_savepoint"}
+        return async_sessionmaker(**factory.kw | options)
+
+    return Database(
+        shared_database.engine,
+        inside(shared_database.async_session_factory),
+        inside(shared_database.async_read_session_factory, sync_session_class=ReadOnlySession),
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> FastAPI:
+    """The service on the test's transaction. Tests may add routes to it."""
+    app = create_app(settings)
+    app.state.database = database
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """The service, over HTTP."""
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+async def committing_app(new_database: NewDatabase, template: str) -> AsyncIterator[FastAPI]:
+    """The service on a database of its own: commits are real, requests run beside each other."""
+    async with new_database(template) as settings:
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            yield app
+
+
+@pytest.fixture
+async def committing_client(committing_app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """That service, over HTTP."""
+    transport = ASGITransport(committing_app)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client

@@ -1,0 +1,98 @@
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.core.config import Settings
+
+EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text()
+
+
+def test_every_setting_is_in_the_example_env_file() -> None:
+    variables = re.findall(r"^# ([A-Z_]+)=", EXAMPLE, re.MULTILINE)
+
+    assert sorted(variables) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_example_env_file_tells_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        name: value
+        for name, value in re.findall(r"^# ([A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE)
+        if name != "POSTGRES_URL"
+    }
+    monkeypatch.delenv("ENVIRONMENT")
+
+    defaults = Settings()
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings() == defaults
+
+
+def test_without_a_postgres_url_the_message_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("POSTGRES_URL")
+
+    with pytest.raises(ValidationError) as error:
+        Settings()
+
+    assert [(problem["loc"], problem["msg"]) for problem in error.value.errors()] == [
+        (("POSTGRES_URL",), "Field required")
+    ]
+
+
+def test_database_url_serves_where_postgres_url_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POSTGRES_URL")
+    monkeypatch.setenv("DATABASE_URL", "postgres://platform/app")
+
+    assert Settings().postgres_url.get_secret_value() == "postgresql://platform/app"
+
+
+def test_a_url_of_another_database_is_refused_without_showing_it() -> None:
+    with pytest.raises(ValidationError) as error:
+        Settings(postgres_url="mysql://root:hunter2@localhost/app")
+
+    assert "A Postgres URL starts with postgresql:// (or postgres://)." in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_sqlalchemy_url_loses_its_driver() -> None:
+    settings = Settings(postgres_url="postgresql+asyncpg://localhost/app")
+
+    assert settings.postgres_url.get_secret_value() == "postgresql://localhost/app"
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = Settings(postgres_url="postgresql://app:hunter2@localhost/app")
+
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().debug = True  # type: ignore[misc]  # that is the point
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_debug_is_refused_where_customers_are(environment: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Settings(debug=True, environment=environment)
+
+    assert [problem["msg"] for problem in error.value.errors()] == [
+        f"Value error, DEBUG logs every statement and must not be on in {environment}:"
+        " unset DEBUG, or set ENVIRONMENT=local."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "delay"),
+    [("local", None, 0), ("test", None, 0), ("production", None, 5), ("production", 2, 2)],
+)
+def test_the_service_drains_where_there_is_a_balancer(
+    environment: str, given: float | None, delay: float
+) -> None:
+    settings = Settings(environment=environment, shutdown_drain_seconds=given)
+
+    assert settings.drain_seconds == delay

@@ -1,0 +1,131 @@
+import asyncio
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.core.config import Settings
+from app.core.database import open_database
+from app.core.logger import configure_logging, logger
+
+URL = "postgresql://app:hunt%2Fer2@127.0.0.1:1/app"
+
+
+@pytest.fixture
+def production() -> Iterator[Settings]:
+    settings = Settings(environment="production", postgres_url=URL)
+    logging.captureWarnings(capture=False)  # pytest has put its own hook back since the last test
+    configure_logging(settings)
+    yield settings
+    logging.captureWarnings(capture=False)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_logger_writes_json_in_production(
+    production: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger.info("Sold %s.", "a lamp", price=3)
+    logging.getLogger("uvicorn.error").warning("Stopped after %d s.", 3)
+    logging.getLogger("sqlalchemy.engine").error("Lost.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("Old.", DeprecationWarning, stacklevel=1)
+
+    written = lines(capsys)
+
+    assert [(line["logger"], line["level"]) for line in written] == [
+        ("app", "info"),
+        ("uvicorn.error", "warning"),
+        ("sqlalchemy.engine", "error"),
+        ("py.warnings", "warning"),
+    ]
+    assert [line["event"] for line in written[:2]] == ["Sold a lamp.", "Stopped after 3 s."]
+    assert written[0]["price"] == 3
+
+
+def test_a_traceback_stays_in_its_line(
+    production: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        raise RuntimeError("no")
+    except RuntimeError:
+        logger.exception("Failed.")
+
+    [line] = lines(capsys)
+    assert line["exception"].splitlines()[-1] == "RuntimeError: no"
+
+
+def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_level="WARNING", log_format="json"))
+
+    logger.info("Not this.")
+    logger.warning("This.")
+
+    assert [line["event"] for line in lines(capsys)] == ["This."]
+
+
+def test_people_get_readable_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="pretty"))
+
+    logger.info("Sold.", price=3)
+
+    assert "Sold." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("secret", ["hunt%2Fer2", "hunt/er2", URL])
+async def test_no_logger_writes_a_secret(
+    production: Settings, capsys: pytest.CaptureFixture[str], secret: str
+) -> None:
+    logger.info("It is %s.", secret, also=secret)
+    for name in ("uvicorn.error", "sqlalchemy.engine", "somebody.else"):
+        logging.getLogger(name).error("It is %s.", secret)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn(f"It is {secret}.", UserWarning, stacklevel=1)
+    try:
+        raise RuntimeError(secret)
+    except RuntimeError:
+        logger.exception("Failed.")
+
+    written = capsys.readouterr().out
+
+    assert written.count("***") >= 6
+    assert secret not in written
+
+
+async def test_a_failed_connection_does_not_show_the_password(
+    production: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with open_database(production) as database, asyncio.timeout(5):
+        try:
+            await database.ping()
+        except OSError:
+            logger.exception("Failed.", url=URL)
+
+    [line] = lines(capsys)
+    assert "hunt" not in str(line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:hunter2@example.org/",
+        "Authorization: Bearer hunter2",
+        "{'authorization': 'Basic hunter2'}",
+        '{"cookie": "session=hunter2"}',
+        "(b'authorization', b'Bearer hunter2')",
+        "set-cookie: session=hunter2; Secure",
+    ],
+)
+def test_credentials_of_clients_are_not_written(
+    production: Settings, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    logger.info(text)
+
+    assert "hunter2" not in capsys.readouterr().out

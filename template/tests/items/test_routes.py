@@ -1,0 +1,239 @@
+import asyncio
+import uuid
+from datetime import datetime
+from http import HTTPStatus
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import text
+
+from app.core.database import Database
+
+ID = {"X-Request-ID": "test-request-1"}
+
+
+async def create(client: AsyncClient, *names: str) -> None:
+    for name in names:
+        assert (await client.post("/items", json={"name": name})).status_code == 201
+
+
+async def list_names(client: AsyncClient, **parameters: str | int) -> list[str]:
+    response = await client.get("/items", params=parameters)
+    return [item["name"] for item in response.json()["items"]]
+
+
+async def test_a_created_item_can_be_read_back(client: AsyncClient) -> None:
+    created = await client.post("/items", json={"name": "lamp", "attributes": {"watts": [5, 7.5]}})
+
+    assert created.status_code == 201
+    item = created.json()
+    assert created.headers["Location"] == f"/items/{item['id']}"
+    assert item == {
+        "id": str(uuid.UUID(item["id"])),
+        "name": "lamp",
+        "attributes": {"watts": [5, 7.5]},
+        "created_at": item["created_at"],
+        "updated_at": item["updated_at"],
+    }
+    assert datetime.fromisoformat(item["created_at"]).tzinfo is not None
+    read = await client.get(created.headers["Location"])
+    assert (read.status_code, read.json()) == (200, item)
+
+
+async def test_a_name_is_all_that_an_item_needs(client: AsyncClient) -> None:
+    created = await client.post("/items", json={"name": "lamp"})
+
+    assert created.json()["attributes"] == {}
+
+
+async def test_items_are_listed_oldest_first(client: AsyncClient) -> None:
+    await create(client, "rug", "lamp", "chair")
+
+    response = await client.get("/items")
+
+    assert response.status_code == 200
+    assert response.json()["next"] is None
+    assert await list_names(client) == ["rug", "lamp", "chair"]
+
+
+async def test_items_of_the_same_moment_are_listed_by_id(
+    client: AsyncClient, database: Database
+) -> None:
+    ids = [uuid.UUID(int=number) for number in (3, 1, 2)]
+    async with database.session() as session:
+        for item_id in ids:
+            await session.execute(
+                text("INSERT INTO item (id, name, created_at) VALUES (:id, :name, '2026-01-01Z')"),
+                {"id": item_id, "name": str(item_id)},
+            )
+
+    assert await list_names(client) == [str(item_id) for item_id in sorted(ids)]
+
+
+async def test_pages_follow_each_other_without_gap_or_repetition(client: AsyncClient) -> None:
+    await create(client, "e", "d", "c", "b", "a")
+
+    pages = []
+    cursor: str | None = ""
+    while cursor is not None:
+        parameters = {"limit": "2"} | ({"after": cursor} if cursor else {})
+        page = (await client.get("/items", params=parameters)).json()
+        pages.append([item["name"] for item in page["items"]])
+        cursor = page["next"]
+
+    assert pages == [["e", "d"], ["c", "b"], ["a"]]
+
+
+async def test_a_page_that_is_just_full_is_the_last(client: AsyncClient) -> None:
+    await create(client, "lamp", "rug")
+
+    assert (await client.get("/items", params={"limit": 2})).json()["next"] is None
+
+
+@pytest.mark.parametrize("after", ["nonsense", "bm9uc2Vuc2U=", "%00", "MjAyNi0wMS0wMSB4", "é"])
+async def test_a_cursor_of_somebody_else_is_refused(client: AsyncClient, after: str) -> None:
+    response = await client.get("/items", params={"after": after}, headers=ID)
+
+    assert response.json() == {
+        "type": "about:blank",
+        "title": HTTPStatus(422).phrase,
+        "status": 422,
+        "detail": "The request is not valid: see `errors`.",
+        "request_id": "test-request-1",
+        "errors": [{"pointer": "/query/after", "detail": "It must be `next` of a page."}],
+    }
+
+
+@pytest.mark.parametrize(("limit", "status"), [(0, 422), (1, 200), (100, 200), (101, 422)])
+async def test_a_page_has_1_to_100_items(client: AsyncClient, limit: int, status: int) -> None:
+    assert (await client.get("/items", params={"limit": limit})).status_code == status
+
+
+async def test_items_are_found_by_the_beginning_of_their_name(client: AsyncClient) -> None:
+    await create(client, "red rug", "red lamp", "infrared lamp")
+
+    assert await list_names(client, name_prefix="red ") == ["red rug", "red lamp"]
+
+
+@pytest.mark.parametrize("prefix", ["100%", "a_", "a\\"])
+async def test_a_prefix_is_taken_literally(client: AsyncClient, prefix: str) -> None:
+    await create(client, f"{prefix}b", "100 b", "axb", "a/b")
+
+    assert await list_names(client, name_prefix=prefix) == [f"{prefix}b"]
+
+
+async def test_an_index_serves_the_prefix(database: Database) -> None:
+    async with database.session() as session:
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        statement = text("EXPLAIN SELECT * FROM item WHERE name LIKE :prefix || '%' ESCAPE '/'")
+        plan = "\n".join(await session.scalars(statement, {"prefix": "red"}))
+
+    assert "item_name_idx" in plan
+
+
+async def test_a_name_can_be_used_once(client: AsyncClient) -> None:
+    await create(client, "lamp")
+
+    response = await client.post("/items", json={"name": "lamp"}, headers=ID)
+
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "This is already taken.",
+        "request_id": "test-request-1",
+        "errors": [{"pointer": "/body/name", "detail": "name is already taken"}],
+    }
+    assert await list_names(client) == ["lamp"]
+
+
+async def test_of_many_who_want_a_name_at_once_one_gets_it(committing_client: AsyncClient) -> None:
+    responses = await asyncio.gather(
+        *(committing_client.post("/items", json={"name": "lamp"}) for _ in range(8))
+    )
+
+    assert sorted(response.status_code for response in responses) == [201] + [409] * 7
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/body/name"),
+        ({"name": ""}, "/body/name"),
+        ({"name": "x" * 101}, "/body/name"),
+        ({"name": None}, "/body/name"),
+        ({"name": "lamp", "attributes": None}, "/body/attributes"),
+        ({"name": "lamp", "attributes": []}, "/body/attributes"),
+    ],
+)
+async def test_an_item_that_is_not_valid_is_refused(
+    client: AsyncClient, body: dict[str, object], pointer: str
+) -> None:
+    response = await client.post("/items", json=body)
+
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+async def test_text_that_postgres_cannot_store_is_refused(client: AsyncClient) -> None:
+    response = await client.post("/items", json={"name": "la\0mp"})
+
+    assert response.status_code == 422
+
+
+async def test_a_change_leaves_the_rest_as_it_is(client: AsyncClient) -> None:
+    body = {"name": "lamp", "attributes": {"watts": 5}}
+    item = (await client.post("/items", json=body)).json()
+
+    changed = await client.patch(f"/items/{item['id']}", json={"name": "torch"})
+
+    assert changed.status_code == 200
+    assert changed.json() == item | {
+        "name": "torch",
+        "updated_at": changed.json()["updated_at"],
+    }
+    assert changed.json()["updated_at"] > item["updated_at"]
+    assert (await client.get(f"/items/{item['id']}")).json() == changed.json()
+
+
+@pytest.mark.parametrize("body", [{"name": None}, {"attributes": None}, {"name": ""}])
+async def test_a_change_to_nothing_is_refused(client: AsyncClient, body: dict[str, object]) -> None:
+    item = (await client.post("/items", json={"name": "lamp"})).json()
+
+    assert (await client.patch(f"/items/{item['id']}", json=body)).status_code == 422
+
+
+async def test_a_change_to_a_taken_name_is_refused(client: AsyncClient) -> None:
+    await create(client, "lamp")
+    rug = (await client.post("/items", json={"name": "rug"})).json()
+
+    response = await client.patch(f"/items/{rug['id']}", json={"name": "lamp"})
+
+    assert response.status_code == 409
+    assert await list_names(client) == ["lamp", "rug"]
+
+
+async def test_a_deleted_item_is_gone(client: AsyncClient) -> None:
+    item = (await client.post("/items", json={"name": "lamp"})).json()
+
+    deleted = await client.delete(f"/items/{item['id']}")
+
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert (await client.get(f"/items/{item['id']}")).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_a_missing_item_is_not_found(client: AsyncClient, method: str) -> None:
+    item_id = uuid.uuid4()
+
+    response = await client.request(
+        method, f"/items/{item_id}", json={} if method == "PATCH" else None, headers=ID
+    )
+
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": f"There is no item {item_id}.",
+        "request_id": "test-request-1",
+    }

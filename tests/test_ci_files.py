@@ -1,0 +1,303 @@
+"""The files that CI and pre-commit read: valid to strict tools, pinned, the commands of `make`."""
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Render = Callable[..., Path]
+
+REPOSITORY = Path(__file__).parents[1]
+TOOLS = Path(sysconfig.get_path("scripts"))
+
+# The commit that each version names. A new version is a change here, after a look at what it does.
+ACTIONS = {
+    ("actions/checkout", "v7.0.1"): "3d3c42e5aac5ba805825da76410c181273ba90b1",
+    ("astral-sh/setup-uv", "v10.0.1"): "20cfd1bf945f4377ade1205e4dbc17946fc9a30d",
+}
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> tuple[int, str]:
+    """The exit code and everything printed. Tools come from this repository's environment."""
+    uv = Path(os.environ.get("UV") or shutil.which("uv") or "uv")
+    path = os.pathsep.join([str(TOOLS), str(uv.parent), os.environ["PATH"]])
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, "PATH": path, **environment},
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout.strip()
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A YAML file in which all scalars stay text: to YAML 1.1, GitHub's key `on` is a boolean."""
+    document: dict[str, Any] = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
+    return document
+
+
+@pytest.fixture(params=["this repository's", "a service's"])
+def workflows(request: pytest.FixtureRequest, render: Render) -> Path:
+    root = (
+        REPOSITORY if request.param == "this repository's" else render(ci="github", container=True)
+    )
+    return root / ".github" / "workflows"
+
+
+def test_github_workflows_are_valid(workflows: Path) -> None:
+    files = sorted(workflows.glob("*.yml"))
+
+    schema = run(
+        "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files, cwd=workflows
+    )
+    linter = run("actionlint", "-shellcheck", TOOLS / "shellcheck", *files, cwd=workflows)
+
+    assert schema == (0, "ok -- validation done")
+    assert linter == (0, "")
+
+
+def test_github_workflows_give_an_attacker_nothing(workflows: Path) -> None:
+    strict = ("--offline", "--no-config", "--persona", "auditor")
+
+    result = run("zizmor", "--quiet", *strict, workflows, cwd=workflows)
+
+    assert result == (0, "No findings to report. Good job!")
+
+
+def test_every_action_is_pinned_by_the_commit_that_its_comment_names(workflows: Path) -> None:
+    uses = [
+        line.strip().removeprefix("- ")
+        for file in workflows.glob("*.yml")
+        for line in file.read_text().splitlines()
+        if "uses:" in line
+    ]
+
+    known = {
+        f"uses: {action}@{commit} # {version}" for (action, version), commit in ACTIONS.items()
+    }
+
+    assert uses
+    assert set(uses) - known == set()
+
+
+def test_every_job_of_every_workflow_ends_by_itself(workflows: Path) -> None:
+    jobs = [job for file in workflows.glob("*.yml") for job in load(file)["jobs"].values()]
+
+    assert [job for job in jobs if "timeout-minutes" not in job] == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "files"),
+    [
+        (
+            {"ci": "github", "container": True},
+            {".github/workflows/ci.yml", ".github/workflows/image.yml"},
+        ),
+        ({"ci": "github", "container": False}, {".github/workflows/ci.yml"}),
+        ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
+        ({"ci": "none"}, set()),
+    ],
+)
+def test_a_service_has_the_files_of_its_own_ci_alone(
+    render: Render, answers: dict[str, Any], files: set[str]
+) -> None:
+    service = render(**answers)
+
+    found = [*service.glob(".gitlab-ci.yml"), *service.glob(".github/**/*.*")]
+
+    assert {str(file.relative_to(service)) for file in found} == files
+
+
+def test_the_gitlab_file_is_valid(render: Render) -> None:
+    service = render(ci="gitlab")
+
+    result = run(
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.gitlab-ci",
+        "--data-transform",
+        "gitlab-ci",
+        ".gitlab-ci.yml",
+        cwd=service,
+    )
+
+    assert result == (0, "ok -- validation done")
+
+
+def test_both_systems_run_the_same_commands(render: Render) -> None:
+    github = render(ci="github", container=True) / ".github/workflows"
+    workflow = load(github / "ci.yml")["jobs"]
+    image = load(github / "image.yml")["jobs"]["image"]
+    gitlab = load(render(ci="gitlab") / ".gitlab-ci.yml")
+
+    def commands(job: dict[str, Any]) -> list[str]:
+        steps = job.get("script") or [step["run"] for step in job["steps"] if "run" in step]
+        return [step for step in steps if not step.startswith(("docker run", "uv lock"))]
+
+    assert {name: commands(job) for name, job in workflow.items()} == {
+        "check": ["make check", "uv run pre-commit run --all-files --show-diff-on-failure"],
+        "test": ["make test"],
+        "migrations": ["uv run alembic upgrade head", "uv run alembic check"],
+    }
+    assert {name: commands(gitlab[name]) for name in workflow} == {
+        name: commands(job) for name, job in workflow.items()
+    }
+    assert commands(gitlab["container"]) == commands(image)
+
+
+def test_both_systems_test_the_oldest_and_the_newest_python(render: Render) -> None:
+    workflow = load(render(ci="github") / ".github/workflows/ci.yml")
+    gitlab = load(render(ci="gitlab") / ".gitlab-ci.yml")
+
+    assert workflow["jobs"]["test"]["strategy"]["matrix"] == {"python": ["3.11", "3.14"]}
+    assert gitlab["test"]["parallel"]["matrix"] == [{"PYTHON": ["3.11", "3.14"]}]
+
+
+def test_both_systems_start_the_postgres_that_was_chosen(render: Render) -> None:
+    github = render(ci="github", postgres_version=16)
+    gitlab = render(ci="gitlab", postgres_version=16)
+
+    jobs = load(github / ".github/workflows/ci.yml")["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    starts = {step["run"] for step in steps if step.get("name") == "Start Postgres"}
+
+    assert (github / ".postgres-version").read_text() == "16\n"
+    assert [re.findall(r'"postgres:(.*?)"', start) for start in starts] == [
+        ["$(cat .postgres-version)"]
+    ]
+    assert load(gitlab / ".gitlab-ci.yml")[".postgres"]["services"][0]["name"] == "postgres:16"
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_a_missing_lock_file_is_told_with_the_way_out(
+    render: Render, tmp_path: Path, ci: str
+) -> None:
+    service = render(ci=ci)
+    shutil.copy(service / "pyproject.toml", tmp_path)
+    if ci == "github":
+        steps = load(service / ".github/workflows/ci.yml")["jobs"]["check"]["steps"]
+        script = next(step["run"] for step in steps if "uv lock" in step.get("run", ""))
+    else:
+        script = load(service / ".gitlab-ci.yml")["check"]["script"][0]
+
+    code, output = run("bash", "-ec", script, cwd=tmp_path)
+
+    sentence = "uv.lock is missing or older than pyproject.toml: run 'make lock' and commit it."
+    assert (code, output.splitlines()[-1].removeprefix("::error::")) == (1, sentence)
+
+
+def test_hooks_come_from_the_project_alone(render: Render) -> None:
+    repositories = load(render() / ".pre-commit-config.yaml")["repos"]
+
+    assert [repository["repo"] for repository in repositories] == ["local"]
+    assert {hook["id"]: (hook["language"], hook["entry"]) for hook in repositories[0]["hooks"]} == {
+        "conflict-markers": ("pygrep", r"^(<{7}|\|{7}|>{7})( |$)"),
+        "rejected-hunks": (
+            "fail",
+            "This is a part of an update that could not be applied: "
+            "apply it by hand and delete the file.",
+        ),
+        "uv-lock": ("system", "uv lock --check"),
+        "ruff-format": ("system", "uv run --frozen ruff format --force-exclude"),
+        "ruff-check": ("system", "uv run --frozen ruff check --force-exclude"),
+        "mypy": ("system", "uv run --frozen mypy"),
+        "import-contracts": ("system", "uv run --frozen lint-imports"),
+    }
+
+
+def test_hooks_are_the_commands_of_make_check(render: Render) -> None:
+    service = render()
+
+    _, recipe = run("make", "--dry-run", "--no-print-directory", "check", cwd=service)
+    hooks = load(service / ".pre-commit-config.yaml")["repos"][0]["hooks"]
+
+    checks = re.findall(r"uv run (.*)", recipe)
+    entries = [
+        hook["entry"].partition("--frozen ")[2] for hook in hooks if "--frozen" in hook["entry"]
+    ]
+    assert [check.removesuffix(" --check") for check in checks] == [
+        entry.removesuffix(" --force-exclude") for entry in entries
+    ]
+
+
+@pytest.fixture
+def commit_of_nothing(render: Render, tmp_path: Path) -> Path:
+    """A git repository with the hooks of a service and no file that they could refuse."""
+    shutil.copy(render() / ".pre-commit-config.yaml", tmp_path)
+    run("git", "init", "--quiet", cwd=tmp_path)
+    run("git", "add", ".", cwd=tmp_path)
+    return tmp_path
+
+
+def run_hook(hook: str, repository: Path) -> tuple[int, str]:
+    run("git", "add", ".", cwd=repository)
+    home = str(repository / ".git" / "pre-commit")
+    command = ("pre-commit", "run", "--all-files", "--color", "never", hook)
+    return run(*command, cwd=repository, PRE_COMMIT_HOME=home)
+
+
+@pytest.mark.parametrize(
+    "marker",
+    ["<<<<<<< before updating", "||||||| last update", ">>>>>>> after updating", "<<<<<<<"],
+)
+def test_a_conflict_marker_is_refused(commit_of_nothing: Path, marker: str) -> None:
+    (commit_of_nothing / "settings.py").write_text(f"a = 1\n{marker}\n")
+
+    code, output = run_hook("conflict-markers", commit_of_nothing)
+
+    assert (code, output.splitlines()[-1]) == (1, f"settings.py:2:{marker}")
+
+
+def test_text_that_looks_like_a_conflict_marker_is_not_refused(commit_of_nothing: Path) -> None:
+    (commit_of_nothing / "README.md").write_text("Install\n=======\n\n    >>>>>>> a\n<<<<<<<<<<\n")
+
+    code, output = run_hook("conflict-markers", commit_of_nothing)
+
+    assert code == 0, output
+
+
+def test_a_rejected_hunk_is_refused(commit_of_nothing: Path) -> None:
+    (commit_of_nothing / "main.py.rej").write_text("@@ -1 +1 @@\n")
+
+    code, output = run_hook("rejected-hunks", commit_of_nothing)
+
+    assert (code, output.splitlines()[-1]) == (1, "main.py.rej")
+
+
+def test_this_repository_tests_itself_on_push_nightly_and_weekly() -> None:
+    files = (REPOSITORY / ".github/workflows").glob("*.yml")
+    workflows = {file.stem: load(file) for file in files}
+
+    commands = {
+        name: [
+            step["run"]
+            for job in workflow["jobs"].values()
+            for step in job["steps"]
+            if "run" in step
+        ]
+        for name, workflow in workflows.items()
+    }
+
+    assert commands == {
+        "test": ["make test"],
+        "nightly": ["make test-full"],
+        "weekly": ["make test"],
+    }
+    assert {name: set(workflow["on"]) for name, workflow in workflows.items()} == {
+        "test": {"push", "pull_request", "merge_group"},
+        "nightly": {"schedule", "workflow_dispatch"},
+        "weekly": {"schedule", "workflow_dispatch"},
+    }
+    assert workflows["weekly"]["jobs"]["test"]["strategy"]["matrix"] == {
+        "python": ["3.11", "3.12", "3.13", "3.14"]
+    }
