@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app import api
+from app import api, health
+from app.core.checks import warn_about_connections
 from app.core.config import PROJECT, Settings, settings
 from app.core.database import open_database
 from app.core.database_errors import add_database_error_handlers
@@ -23,6 +24,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_database(settings) as database:
             app.state.database = database
+            await warn_about_connections(database.probe_engine, settings)
             with drain_on_sigterm(app.state, delay_seconds=settings.drain_seconds):
                 logger.info("The service has started.", environment=settings.environment)
                 yield
@@ -35,8 +37,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
     )
-    app.state.settings = settings
     app.state.draining = False
+    app.state.readiness = health.Readiness(timeout_seconds=settings.ready_timeout_seconds)
     app.include_router(api.router)
     add_error_handlers(app)
     add_database_error_handlers(app)

@@ -7,8 +7,14 @@ and enough for most tests. `committing_client` has a database of its own, where 
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -30,7 +36,7 @@ from sqlalchemy.orm import Session
 
 from app.core.config import Settings
 from app.core.database import Database, open_database
-from app.core.engine import create_engine
+from app.core.engine import open_engine
 from app.main import create_app
 from dev.postgres import temporary_server
 
@@ -80,12 +86,11 @@ def alembic() -> Alembic:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(settings, settings.postgres_url)
-    try:
-        async with engine.connect() as connection:
-            yield connection
-    finally:
-        await engine.dispose()
+    async with (
+        open_engine(settings, settings.postgres_url) as engine,
+        engine.connect() as connection,
+    ):
+        yield connection
 
 
 @pytest.fixture
@@ -146,9 +151,32 @@ def database(shared_database: Database, connection: AsyncConnection) -> Database
 
     return Database(
         shared_database.engine,
+        shared_database.probe_engine,
         inside(shared_database.async_session_factory),
         inside(shared_database.async_read_session_factory, sync_session_class=ReadOnlySession),
     )
+
+
+@pytest.fixture
+def assert_queries(shared_database: Database) -> Callable[[int], AbstractContextManager[None]]:
+    """`with assert_queries(2): ...` fails unless exactly two statements are run inside: no N+1."""
+
+    @contextmanager
+    def assert_queries(expected: int) -> Iterator[None]:
+        statements: list[str] = []
+
+        def count(*arguments: Any) -> None:
+            if not re.match("SAVEPOINT|RELEASE|ROLLBACK|SET", statement := str(arguments[2])):
+                statements.append(statement)
+
+        event.listen(shared_database.engine.sync_engine, "before_cursor_execute", count)
+        try:
+            yield
+        finally:
+            event.remove(shared_database.engine.sync_engine, "before_cursor_execute", count)
+        assert len(statements) == expected, "\n".join(statements)
+
+    return assert_queries
 
 
 @pytest.fixture

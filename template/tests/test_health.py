@@ -1,10 +1,15 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from sqlalchemy import event, text
 
+from app import health
+from app.core.checks import Revisions
 from app.core.config import Settings
+from app.core.database import Database
 from app.main import create_app
 
 
@@ -45,6 +50,82 @@ async def test_without_its_database_a_service_is_not_ready(cut_off_client: Async
         "detail": "The database does not answer.",
         "request_id": "probe-0001",
     }
+
+
+@pytest.fixture
+def migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code with two migrations, whatever the service's own are."""
+    revisions = Revisions(head="two", known=frozenset({"one", "two"}))
+    monkeypatch.setattr(health, "code_revisions", lambda: revisions)
+
+
+@pytest.mark.parametrize(
+    ("statement", "status", "detail"),
+    [
+        ("UPDATE alembic_version SET version_num = 'two'", 200, None),
+        ("UPDATE alembic_version SET version_num = 'newer'", 200, None),
+        (
+            "UPDATE alembic_version SET version_num = 'one'",
+            503,
+            "The schema is at one, the code wants two.",
+        ),
+        ("DROP TABLE alembic_version", 503, "The schema is at no revision, the code wants two."),
+    ],
+)
+async def test_a_service_is_ready_unless_its_schema_is_behind(
+    committing_app: FastAPI,
+    committing_client: AsyncClient,
+    migrations: None,
+    statement: str,
+    status: int,
+    detail: str | None,
+) -> None:
+    async with committing_app.state.database.session() as session:
+        await session.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num text)"))
+        await session.execute(text("DELETE FROM alembic_version"))
+        await session.execute(text("INSERT INTO alembic_version VALUES ('none')"))
+        await session.execute(text(statement))
+
+    response = await committing_client.get("/health/ready")
+
+    assert (response.status_code, response.json().get("detail")) == (status, detail)
+
+
+async def test_a_service_without_migrations_is_ready(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "code_revisions", lambda: Revisions(None, frozenset()))
+
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_probes_at_once_share_one_query(
+    client: AsyncClient, shared_database: Database
+) -> None:
+    await client.get("/health/ready")
+    statements: list[object] = []
+    event.listen(
+        shared_database.probe_engine.sync_engine,
+        "before_cursor_execute",
+        lambda *_: statements.append(_),
+    )
+
+    responses = await asyncio.gather(*(client.get("/health/ready") for _ in range(5)))
+
+    assert [response.status_code for response in responses] == [200] * 5
+    assert len(statements) == 1
+
+
+async def test_readiness_waits_for_its_bound_and_no_longer(
+    client: AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never_answer(_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(health, "database_revision", never_answer)
+    app.state.readiness.timeout_seconds = 0.01
+
+    assert (await client.get("/health/ready")).status_code == 503
 
 
 async def test_a_service_that_is_about_to_stop_is_live_and_not_ready(

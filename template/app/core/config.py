@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "pretty"] = "auto"
 
     postgres_url: PostgresUrl = Field(validation_alias=AliasChoices("POSTGRES_URL", "DATABASE_URL"))
+    postgres_replica_url: PostgresUrl | None = None
     postgres_pool_size: int = Field(default=5, ge=1)
     postgres_pool_max_overflow: int = Field(default=5, ge=0)
     postgres_pool_timeout_seconds: Seconds = 3
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     postgres_lock_timeout_seconds: Seconds = 3
     postgres_idle_in_transaction_timeout_seconds: Seconds = 30
 
+    web_concurrency: int = Field(default=1, ge=1)
     max_body_bytes: int = Field(default=1_048_576, ge=0)
     body_timeout_seconds: Seconds = 30
     ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9

@@ -1,17 +1,24 @@
 """The database: its models' base, and one session per request."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapper, RelationshipProperty
 
 from app.core.config import Settings
-from app.core.engine import create_engine
+from app.core.engine import open_engine
+from app.core.logger import logger
+from app.core.sqlstate import RETRYABLE, sqlstate
+
+T = TypeVar("T")
 
 
 class Base(DeclarativeBase):
@@ -31,26 +38,66 @@ class Base(DeclarativeBase):
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012  # SQLAlchemy's own declaration
 
 
+@event.listens_for(Base, "before_mapper_configured", propagate=True)
+def _refuse_lazy_loading(mapper: Mapper[Any], _: type[Base]) -> None:
+    """Where a query forgot a relationship, fail with its name, and not with `MissingGreenlet`."""
+    for attribute in mapper.iterate_properties:
+        if isinstance(attribute, RelationshipProperty) and attribute.lazy == "select":
+            attribute.lazy = "raise_on_sql"
+            attribute.strategy_key = (("lazy", "raise_on_sql"),)
+
+
 @dataclass(frozen=True)
 class Database:
     """What requests, scripts and workers use: `async with database.session() as session: ...`."""
 
     engine: AsyncEngine
+    probe_engine: AsyncEngine
     async_session_factory: async_sessionmaker[AsyncSession]
     async_read_session_factory: async_sessionmaker[AsyncSession]
 
-    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
         """One transaction: commit on leaving, roll back on any exception."""
-        return self.async_session_factory.begin()
+        async with self.async_session_factory.begin() as session:
+            yield session
+        for callback in session.info.get(AFTER_COMMIT, []):
+            try:
+                await callback()
+            except Exception:  # what is committed stands, whatever becomes of the rest
+                logger.exception("What was to follow a commit has failed.")
 
     def read(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A session on which Postgres refuses writes (SQLSTATE 25006). A read is one round trip."""
         return self.async_read_session_factory()
 
-    async def ping(self) -> None:
-        """Return when the database has answered. Raises what the driver raises."""
-        async with self.read() as session:
-            await session.execute(text("SELECT 1"))
+    async def retry(self, work: Callable[[AsyncSession], Awaitable[T]], *, attempts: int = 5) -> T:
+        """Run `work` in a transaction, and again in a new one where two of them collided.
+
+        For scripts and workers: a request is answered 503, and its client tries again. Raises the
+        error of the last attempt.
+        """
+        attempt = 1
+        while True:
+            try:
+                async with self.session() as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if attempt == attempts or sqlstate(error) not in RETRYABLE:
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # no secret
+            attempt += 1
+
+
+AFTER_COMMIT = "after_commit"
+
+
+def after_commit(session: AsyncSession, callback: Callable[[], Awaitable[None]]) -> None:
+    """Call and await `callback` once the session's transaction is committed, never otherwise.
+
+    For e-mails, events, caches. The response waits for it; if it fails, that is logged.
+    """
+    session.info.setdefault(AFTER_COMMIT, []).append(callback)
 
 
 def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
@@ -61,13 +108,14 @@ def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Yield the database, and close its connections on the way out. Connects when first used."""
-    engine = create_engine(settings, settings.postgres_url)
-    read_engine = create_engine(settings, settings.postgres_url, read_only=True)
-    try:
-        yield Database(engine, session_factory(engine), session_factory(read_engine))
-    finally:
-        await engine.dispose()
-        await read_engine.dispose()
+    replica_url = settings.postgres_replica_url or settings.postgres_url
+    async with (
+        open_engine(settings, settings.postgres_url) as write,
+        open_engine(settings, replica_url, read_only=True) as read,
+        # Readiness tells the truth when requests have taken every other connection.
+        open_engine(settings, settings.postgres_url, read_only=True, pool_size=1) as probe,
+    ):
+        yield Database(write, probe, session_factory(write), session_factory(read))
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

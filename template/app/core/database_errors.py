@@ -16,31 +16,19 @@ from app.core.errors import (
     UnavailableError,
     answer_app_error,
 )
+from app.core.sqlstate import (
+    CHECK,
+    EXCLUSION,
+    FOREIGN_KEY,
+    INVALID_VALUE,
+    NOT_NULL,
+    RETRYABLE,
+    UNAVAILABLE,
+    UNIQUE,
+    sqlstate,
+)
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-UNIQUE, EXCLUSION = "23505", "23P01"
-FOREIGN_KEY, CHECK, NOT_NULL = "23503", "23514", "23502"
 COLUMNS = (ColumnCollectionConstraint, Index)
-
-INVALID_VALUE = (
-    "22",  # data exceptions: a number out of range, malformed text, a NUL character
-    "54",  # program limits: nested too deeply, too large for an index
-)
-# Serialization failure, deadlock: the same transaction, run again, may succeed.
-RETRYABLE = ("40001", "40P01")
-UNAVAILABLE = (
-    "08",  # connection exceptions
-    "53",  # insufficient resources
-    "57P0",  # shutdown, crash, database dropped, idle session timeout
-    "57014",  # statement_timeout
-    "55P03",  # lock_timeout
-    "25P03",  # idle_in_transaction_session_timeout
-)
-
-
-def sqlstate(error: BaseException) -> str:
-    """Postgres's five-letter code, "" where there is none."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def explain(error: Exception, method: str) -> AppError | None:

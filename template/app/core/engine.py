@@ -1,7 +1,10 @@
 """How the service connects: URL, limits, pool, JSON. Everybody else uses `database.py`."""
 
 import os
+import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -17,19 +20,10 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from app.core.config import Settings
 
 # What libpq understands, asyncpg does not, and the server would refuse as an unknown setting.
-LIBPQ_ONLY = {
-    "channel_binding",
-    "connect_timeout",
-    "fallback_application_name",
-    "gssencmode",
-    "hostaddr",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "load_balance_hosts",
-    "tcp_user_timeout",
-}
+LIBPQ_ONLY = re.compile(
+    r"(channel_binding|connect_timeout|fallback_application_name|gssencmode|hostaddr|keepalives\w*"
+    r"|load_balance_hosts|tcp_user_timeout)=[^&]*&?"
+)
 IDLE_SECONDS_BEFORE_PING = 30
 
 
@@ -52,16 +46,23 @@ def count_statements() -> Statements:
     return statements
 
 
-def create_engine(settings: Settings, url: SecretStr, *, read_only: bool = False) -> AsyncEngine:
-    """An engine for `url`. The server itself enforces the limits of `settings`, and `read_only`."""
+@asynccontextmanager
+async def open_engine(
+    settings: Settings, url: SecretStr, *, read_only: bool = False, pool_size: int | None = None
+) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine for `url`, and close its connections on the way out.
+
+    The server itself enforces the limits of `settings`, and `read_only`. A `pool_size` of its own
+    is the most that the engine connects.
+    """
     engine = create_async_engine(
         # asyncpg reads the URL: SQLAlchemy's form knows no `sslmode`, no socket and no second host.
         "postgresql+asyncpg://",
         connect_args=connect_arguments(settings, url, read_only=read_only),
         # Each read its own transaction: one round trip where BEGIN and COMMIT make it three.
         isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
-        pool_size=settings.postgres_pool_size,
-        max_overflow=settings.postgres_pool_max_overflow,
+        pool_size=pool_size or settings.postgres_pool_size,
+        max_overflow=0 if pool_size else settings.postgres_pool_max_overflow,
         pool_timeout=settings.postgres_pool_timeout_seconds,
         pool_recycle=settings.postgres_pool_recycle_seconds,
         hide_parameters=True,  # rows have no place in tracebacks
@@ -71,7 +72,10 @@ def create_engine(settings: Settings, url: SecretStr, *, read_only: bool = False
     event.listen(engine.sync_engine, "after_cursor_execute", _end_statement)
     event.listen(engine.sync_engine, "checkin", _note_checkin)
     event.listen(engine.sync_engine, "checkout", _replace_dead_connection)
-    return engine
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 def connect_arguments(
@@ -80,30 +84,22 @@ def connect_arguments(
     """Arguments of `asyncpg.connect`."""
     server_settings = {
         "application_name": f"{settings.service_name}-{os.getpid()}",
-        "statement_timeout": _milliseconds(settings.postgres_statement_timeout_seconds),
-        "lock_timeout": _milliseconds(settings.postgres_lock_timeout_seconds),
-        "idle_in_transaction_session_timeout": _milliseconds(
-            settings.postgres_idle_in_transaction_timeout_seconds
+        "statement_timeout": f"{settings.postgres_statement_timeout_seconds * 1000:.0f}",
+        "lock_timeout": f"{settings.postgres_lock_timeout_seconds * 1000:.0f}",
+        "idle_in_transaction_session_timeout": (
+            f"{settings.postgres_idle_in_transaction_timeout_seconds * 1000:.0f}"
         ),
-        "default_transaction_read_only": "on" if read_only else "off",
     }
+    if read_only:
+        server_settings["default_transaction_read_only"] = "on"
+    base, question_mark, query = url.get_secret_value().partition("?")
     return {
-        "dsn": _dsn(url),
+        "dsn": base + question_mark + LIBPQ_ONLY.sub("", query).rstrip("&"),
         "timeout": settings.postgres_connect_timeout_seconds,
         # A dead network never answers: the client gives up a little after the server would have.
         "command_timeout": settings.postgres_statement_timeout_seconds + 5,
         "server_settings": server_settings,
     }
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(round(seconds * 1000))
-
-
-def _dsn(url: SecretStr) -> str:
-    base, _, query = url.get_secret_value().partition("?")
-    parameters = [pair for pair in query.split("&") if pair.partition("=")[0] not in LIBPQ_ONLY]
-    return f"{base}?{'&'.join(parameters)}" if query else base
 
 
 def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

@@ -95,8 +95,9 @@ def problem_response(
 
 
 async def answer_app_error(_: Request, error: AppError) -> Response:
+    """Also logs what is the service's own fault, with its traceback."""
     if error.status_code >= 500:
-        logger.error("%s", error.detail, exc_info=error)
+        logger.error(error.detail, exc_info=error)
     return problem_response(
         error.status_code, error.detail, errors=error.errors, headers=error.headers
     )
@@ -112,7 +113,7 @@ async def answer_http_exception(request: Request, error: HTTPException) -> Respo
     }
     detail = sentences.get(error.detail, str(error.detail))
     if error.status_code >= 500:
-        logger.error("%s", detail, exc_info=error)
+        logger.error(detail, exc_info=error)
     return problem_response(error.status_code, detail, headers=error.headers)
 
 

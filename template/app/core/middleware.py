@@ -48,7 +48,8 @@ class RequestLog:
         except Exception:
             if status is not None:  # too late for another answer: the server cuts the connection
                 raise
-            logger.exception("Unhandled exception.", method=scope["method"], route=_route(scope))
+            handler = getattr(scope.get("endpoint"), "__qualname__", None)
+            logger.exception("Unhandled exception.", handler=handler, route=_route(scope))
             response = problem_response(500, "The service has failed. Its log tells why.")
             await response(scope, receive, send_with_id)
         finally:

@@ -3,21 +3,37 @@
 import asyncio
 import dataclasses
 import enum
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from fastapi import BackgroundTasks, FastAPI, HTTPException
-from httpx import AsyncClient
+from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
 from sqlalchemy import event, select, text
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+from structlog.testing import capture_logs
 
 from app.core.config import Settings
-from app.core.database import Database, ReadSessionDep, SessionDep, open_database
-from app.core.database_errors import sqlstate
+from app.core.database import (
+    Database,
+    ReadSessionDep,
+    SessionDep,
+    after_commit,
+    open_database,
+)
+from app.core.sqlstate import sqlstate
+from app.main import create_app
 from tests.core.things import Thing
+
+APP = Path(__file__).parents[2] / "app"
 
 
 async def names(database: Database) -> list[str]:
@@ -280,3 +296,186 @@ async def test_a_connection_that_the_server_closed_is_replaced(settings: Setting
 
         async with database.read() as session:
             assert await session.scalar(text("SELECT pg_backend_pid()")) != process
+
+
+async def test_lazy_loading_fails_with_the_name_of_the_attribute(
+    database: Database, things: None
+) -> None:
+    async with database.session() as session:
+        session.add(Thing(name="bulb", parent=Thing(name="lamp")))
+        await session.flush()
+        session.expunge_all()
+        bulb = (await session.scalars(select(Thing).where(Thing.name == "bulb"))).one()
+
+        with pytest.raises(InvalidRequestError, match=r"'Thing.parent' is not available"):
+            _ = bulb.parent
+
+        with_parent = select(Thing).options(selectinload(Thing.parent))
+        await session.scalars(with_parent.execution_options(populate_existing=True))
+        assert bulb.parent is not None
+        assert bulb.parent.name == "lamp"
+
+
+async def test_what_follows_a_commit_is_called_after_it(database: Database, things: None) -> None:
+    seen: list[list[str]] = []
+
+    async def look() -> None:
+        seen.append(await names(database))
+
+    async with database.session() as session:
+        session.add(Thing(name="lamp"))
+        after_commit(session, look)
+        async with session.begin_nested():
+            pass
+        assert seen == []
+
+    assert seen == [["lamp"]]
+
+
+async def test_what_follows_a_commit_is_not_called_after_a_rollback(database: Database) -> None:
+    called: list[str] = []
+
+    async def call() -> None:
+        called.append("called")
+
+    async def fail() -> None:
+        async with database.session() as session:
+            after_commit(session, call)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    assert called == []
+
+
+async def test_what_follows_a_commit_is_not_called_when_the_commit_fails(
+    committing_app: FastAPI, committed_things: None
+) -> None:
+    called: list[str] = []
+
+    async def call() -> None:
+        called.append("called")
+
+    async def create_orphan() -> None:
+        async with committing_app.state.database.session() as session:
+            session.add(Thing(name="orphan", parent_id=7))
+            after_commit(session, call)
+
+    with pytest.raises(DBAPIError):
+        await create_orphan()
+    assert called == []
+
+
+async def test_what_follows_a_commit_may_fail_and_the_write_stands(
+    app: FastAPI, client: AsyncClient, database: Database, things: None
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("no mail today")
+
+    @app.post("/things", status_code=201)
+    async def create_thing(session: SessionDep) -> None:
+        session.add(Thing(name="lamp"))
+        after_commit(session, fail)
+
+    with capture_logs() as lines:
+        response = await client.post("/things")
+
+    assert response.status_code == 201
+    assert await names(database) == ["lamp"]
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "What was to follow a commit has failed."
+    ]
+
+
+RAISE = "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{}'; END $$"
+
+
+async def test_work_that_collides_is_done_again_in_a_new_transaction(
+    database: Database, things: None
+) -> None:
+    attempts: list[int] = []
+
+    async def work(session: AsyncSession) -> str:
+        attempts.append(len(attempts))
+        session.add(Thing(name=f"lamp {len(attempts)}"))
+        await session.flush()
+        if len(attempts) < 3:
+            await session.execute(text(RAISE.format("40001")))
+        return "done"
+
+    assert await database.retry(work) == "done"
+    assert await names(database) == ["lamp 3"]
+
+
+@pytest.mark.parametrize(("sqlstate_raised", "attempts"), [("40P01", 2), ("23505", 1)])
+async def test_work_is_done_again_only_after_collisions_and_not_for_ever(
+    database: Database, sqlstate_raised: str, attempts: int
+) -> None:
+    done: list[int] = []
+
+    async def work(session: AsyncSession) -> None:
+        done.append(1)
+        await session.execute(text(RAISE.format(sqlstate_raised)))
+
+    with pytest.raises(DBAPIError):
+        await database.retry(work, attempts=2)
+
+    assert len(done) == attempts
+
+
+async def test_reads_go_to_the_replica(settings: Settings) -> None:
+    url = settings.postgres_url.get_secret_value()
+    elsewhere = Settings(postgres_url="postgresql://127.0.0.1:1/none", postgres_replica_url=url)
+
+    async with open_database(elsewhere) as database, database.read() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_full_pool_is_a_503(settings: Settings) -> None:
+    tight = settings.model_copy(
+        update={
+            "postgres_pool_size": 1,
+            "postgres_pool_max_overflow": 0,
+            "postgres_pool_timeout_seconds": 0.01,
+        }
+    )
+    app = create_app(tight)
+
+    @app.get("/things")
+    async def list_things(session: ReadSessionDep) -> None:
+        await session.execute(text("SELECT 1"))
+
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
+    ):
+        async with app.state.database.read() as session:
+            await session.connection()
+            full = await client.get("/things")
+            ready = await client.get("/health/ready")
+        free = await client.get("/things")
+
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "1")
+    assert ready.status_code == 200
+    assert free.status_code == 200
+
+
+def test_routes_use_the_aliases() -> None:
+    """A bare `Depends(get_session)` would commit after the response, in a session of its own."""
+    bare = [
+        str(path.relative_to(APP))
+        for path in APP.rglob("*.py")
+        if path != APP / "core" / "database.py"
+        and re.search(r"get_(read_)?session\b", path.read_text())
+    ]
+
+    assert bare == []
+
+
+async def test_queries_are_counted(
+    database: Database, things: None, assert_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with assert_queries(1):
+        await names(database)
+    with pytest.raises(AssertionError, match=r"SELECT thing\.name"), assert_queries(2):
+        await names(database)

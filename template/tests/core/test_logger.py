@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.core.config import Settings
 from app.core.database import open_database
@@ -104,7 +105,8 @@ async def test_a_failed_connection_does_not_show_the_password(
 ) -> None:
     async with open_database(production) as database, asyncio.timeout(5):
         try:
-            await database.ping()
+            async with database.read() as session:
+                await session.execute(text("SELECT 1"))
         except OSError:
             logger.exception("Failed.", url=URL)
 
