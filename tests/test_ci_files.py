@@ -212,6 +212,7 @@ def test_hooks_come_from_the_project_alone(render: Render) -> None:
         "ruff-check": ("system", "uv run --frozen ruff check --force-exclude"),
         "mypy": ("system", "uv run --frozen mypy"),
         "import-contracts": ("system", "uv run --frozen lint-imports"),
+        "migrations": ("system", "uv run --frozen python -m dev.lint_migrations"),
     }
 
 

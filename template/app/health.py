@@ -13,6 +13,8 @@ from app.core.openapi import problems
 
 router = APIRouter(prefix="/health")
 
+NO_ANSWER = "The database does not answer."
+
 
 class Readiness:
     """Whether the database answers and its schema is the code's. Probes at once share one query."""
@@ -25,8 +27,12 @@ class Readiness:
         """What is wrong, as a sentence; None if nothing is. Takes `timeout_seconds` at the most."""
         if self.running is None or self.running.done():
             self.running = asyncio.create_task(self._check(database))
-        # A client that hangs up cancels its own wait, and not the others' query.
-        return await asyncio.shield(self.running)
+        try:
+            # A client that hangs up cancels its own wait, and not the others' query. On a network
+            # that has died the query needs two seconds more to give up its connection.
+            return await asyncio.wait_for(asyncio.shield(self.running), self.timeout_seconds)
+        except TimeoutError:
+            return NO_ANSWER
 
     async def _check(self, database: Database) -> str | None:
         pool = database.engine.pool.status()
@@ -34,8 +40,8 @@ class Readiness:
             async with asyncio.timeout(self.timeout_seconds):
                 revision = await database_revision(database.probe_engine)
         except (SQLAlchemyError, OSError) as error:
-            logger.warning("The database does not answer.", reason=repr(error), pool=pool)
-            return "The database does not answer."
+            logger.warning(NO_ANSWER, reason=repr(error), pool=pool)
+            return NO_ANSWER
         logger.debug("The database answers.", revision=revision, pool=pool)
         code = code_revisions()
         if code.head in (None, revision):

@@ -1,7 +1,9 @@
 """Alembic runs this for every command: it points the migrations at our models and database."""
 
 import asyncio
+from typing import Any
 
+import alembic_postgresql_enum  # noqa: F401  has autogenerate see the values of enums
 from alembic import context
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -11,33 +13,47 @@ from app.core.config import settings
 from app.core.database import Base
 from app.core.engine import connect_arguments
 from app.core.logger import configure_logging
+from migrations import guard
+
+OPTIONS: dict[str, Any] = {
+    "target_metadata": Base.metadata,
+    "compare_server_default": True,
+    # A third one that fails leaves the first two in place.
+    "transaction_per_migration": True,
+    "on_version_apply": guard.forget_limits_of_one_migration,
+    "process_revision_directives": guard.write_no_empty_revision,
+}
 
 
 def run_migrations(connection: Connection) -> None:
-    context.configure(
-        connection=connection, target_metadata=Base.metadata, transaction_per_migration=True
-    )
+    context.configure(connection=connection, **OPTIONS)
+    guard.refuse_downgrade(context, settings)
     with context.begin_transaction():
         context.run_migrations()
 
 
 async def connect_and_run_migrations() -> None:
+    url = settings.postgres_migration_url or settings.postgres_url
+    arguments = connect_arguments(settings, url, **guard.limits(settings))
+    # No limit of the client's: a migration may raise the server's.
+    arguments["command_timeout"] = None
     engine = create_async_engine(
-        "postgresql+asyncpg://",
-        connect_args=connect_arguments(settings, settings.postgres_url),
-        poolclass=NullPool,
+        "postgresql+asyncpg://", connect_args=arguments, poolclass=NullPool
     )
-    async with engine.connect() as connection:
-        await connection.run_sync(run_migrations)
-    await engine.dispose()
+    try:
+        await guard.migrate(engine, run_migrations, settings)
+    finally:
+        await engine.dispose()
 
 
 if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
+    context.configure(dialect_name="postgresql", literal_binds=True, **OPTIONS)
     with context.begin_transaction():
+        for name, value in guard.limits(settings).items():
+            context.execute(f"SET {name} = '{value}'")
         context.run_migrations()
-elif given := context.config.attributes.get("connection"):  # a test's, inside a running loop
-    run_migrations(given)
+elif connection := context.config.attributes.get("connection"):  # given, inside a running loop
+    run_migrations(connection)
 else:
     configure_logging(settings)
     asyncio.run(connect_and_run_migrations())

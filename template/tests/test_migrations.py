@@ -1,32 +1,92 @@
 """The migrations and the models agree, and every migration can be undone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pytest
 from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dev.lint_migrations import lint, new_migrations
+from tests.rows import insert_rows
 
-def table_names(connection: Connection) -> list[str]:
-    return inspect(connection).get_table_names()
+Alembic = Callable[..., None]
+
+
+@pytest.fixture
+def scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(Config(toml_file="pyproject.toml"))
+
+
+def test_the_revisions_are_one_line(scripts: ScriptDirectory) -> None:
+    assert len(scripts.get_heads()) <= 1
 
 
 async def test_the_models_need_no_further_migration(
-    empty_database: AsyncConnection, alembic: Callable[..., None]
+    empty_database: AsyncConnection, alembic: Alembic
 ) -> None:
     await empty_database.run_sync(alembic, command.upgrade, "head")
 
     await empty_database.run_sync(alembic, command.check)
 
 
-async def test_every_migration_can_be_undone_and_done_again(
-    empty_database: AsyncConnection, alembic: Callable[..., None]
+def schema(connection: Connection) -> dict[str, list[str]]:
+    """Everything that a migration may change, in an order that does not depend on it."""
+    inspector = inspect(connection)
+    inspector.clear_cache()
+    parts = (
+        inspector.get_columns,
+        inspector.get_indexes,
+        inspector.get_check_constraints,
+        inspector.get_foreign_keys,
+        lambda table: [inspector.get_pk_constraint(table)],
+    )
+    return {
+        table: sorted(str(found) for part in parts for found in part(table))
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+async def test_every_migration_can_be_undone_and_done_again_with_data(
+    empty_database: AsyncConnection, alembic: Alembic, scripts: ScriptDirectory
 ) -> None:
-    await empty_database.run_sync(alembic, command.upgrade, "head")
-    tables = await empty_database.run_sync(table_names)
+    before = await empty_database.run_sync(schema)
+    for script in reversed(list(scripts.walk_revisions())):
+        await empty_database.run_sync(alembic, command.upgrade, script.revision)
+        after = await empty_database.run_sync(schema)
+        await empty_database.run_sync(insert_rows)
 
-    await empty_database.run_sync(alembic, command.downgrade, "base")
-    assert await empty_database.run_sync(table_names) in ([], ["alembic_version"])
+        await empty_database.run_sync(alembic, command.downgrade, "-1")
+        assert await empty_database.run_sync(schema) == before
 
+        await empty_database.run_sync(alembic, command.upgrade, script.revision)
+        assert await empty_database.run_sync(schema) == after
+        before = after
+
+
+def constraint_names(connection: Connection) -> Iterator[tuple[str | None, str]]:
+    """The name of each constraint, and the one that the convention gives it."""
+    inspector = inspect(connection)
+    for table in set(inspector.get_table_names()) - {"alembic_version"}:
+        yield inspector.get_pk_constraint(table)["name"], f"{table}_pkey"
+        for key in inspector.get_unique_constraints(table):
+            yield key["name"], f"{table}_{'_'.join(key['column_names'])}_key"
+        for reference in inspector.get_foreign_keys(table):
+            yield reference["name"], f"{table}_{'_'.join(reference['constrained_columns'])}_fkey"
+
+
+async def test_the_names_of_constraints_follow_the_convention(
+    empty_database: AsyncConnection, alembic: Alembic
+) -> None:
+    """Errors find the field by the name; downgrades find the constraint."""
     await empty_database.run_sync(alembic, command.upgrade, "head")
-    assert await empty_database.run_sync(table_names) == tables
+
+    found = await empty_database.run_sync(lambda connection: list(constraint_names(connection)))
+    assert [name for name, expected in found if name != expected] == []
+
+
+def test_new_migrations_take_no_lock_that_stops_the_service() -> None:
+    assert [script.path for script in new_migrations() if lint(script)] == []

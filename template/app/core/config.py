@@ -48,6 +48,8 @@ class Settings(BaseSettings):
 
     postgres_url: PostgresUrl = Field(validation_alias=AliasChoices("POSTGRES_URL", "DATABASE_URL"))
     postgres_replica_url: PostgresUrl | None = None
+    postgres_migration_url: PostgresUrl | None = None
+    postgres_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]*$")
     postgres_pool_size: int = Field(default=5, ge=1)
     postgres_pool_max_overflow: int = Field(default=5, ge=0)
     postgres_pool_timeout_seconds: Seconds = 3
@@ -56,6 +58,10 @@ class Settings(BaseSettings):
     postgres_statement_timeout_seconds: Seconds = 10
     postgres_lock_timeout_seconds: Seconds = 3
     postgres_idle_in_transaction_timeout_seconds: Seconds = 30
+
+    migration_lock_timeout_seconds: Seconds = 2
+    migration_statement_timeout_seconds: Seconds = 60
+    migration_attempts: int = Field(default=10, ge=1)
 
     web_concurrency: int = Field(default=1, ge=1)
     max_body_bytes: int = Field(default=1_048_576, ge=0)

@@ -58,7 +58,9 @@ async def open_engine(
     engine = create_async_engine(
         # asyncpg reads the URL: SQLAlchemy's form knows no `sslmode`, no socket and no second host.
         "postgresql+asyncpg://",
-        connect_args=connect_arguments(settings, url, read_only=read_only),
+        connect_args=connect_arguments(
+            settings, url, default_transaction_read_only="on" if read_only else "off"
+        ),
         # Each read its own transaction: one round trip where BEGIN and COMMIT make it three.
         isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
         pool_size=pool_size or settings.postgres_pool_size,
@@ -78,10 +80,8 @@ async def open_engine(
         await engine.dispose()
 
 
-def connect_arguments(
-    settings: Settings, url: SecretStr, *, read_only: bool = False
-) -> dict[str, Any]:
-    """Arguments of `asyncpg.connect`."""
+def connect_arguments(settings: Settings, url: SecretStr, **server_settings: str) -> dict[str, Any]:
+    """Arguments of `asyncpg.connect`. `server_settings` come on top of those of `settings`."""
     server_settings = {
         "application_name": f"{settings.service_name}-{os.getpid()}",
         "statement_timeout": f"{settings.postgres_statement_timeout_seconds * 1000:.0f}",
@@ -89,9 +89,8 @@ def connect_arguments(
         "idle_in_transaction_session_timeout": (
             f"{settings.postgres_idle_in_transaction_timeout_seconds * 1000:.0f}"
         ),
-    }
-    if read_only:
-        server_settings["default_transaction_read_only"] = "on"
+        "search_path": settings.postgres_schema,
+    } | server_settings
     base, question_mark, query = url.get_secret_value().partition("?")
     return {
         "dsn": base + question_mark + LIBPQ_ONLY.sub("", query).rstrip("&"),

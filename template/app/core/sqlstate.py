@@ -10,14 +10,15 @@ INVALID_VALUE = (
     "22",  # data exceptions: a number out of range, malformed text, a NUL character
     "54",  # program limits: nested too deeply, too large for an index
 )
+LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 # Serialization failure, deadlock: the same transaction, run again, may succeed.
-RETRYABLE = ("40001", "40P01")
+RETRYABLE = ("40001", DEADLOCK)
 UNAVAILABLE = (
     "08",  # connection exceptions
     "53",  # insufficient resources
     "57P0",  # shutdown, crash, database dropped, idle session timeout
     "57014",  # statement_timeout
-    "55P03",  # lock_timeout
+    LOCK_NOT_AVAILABLE,  # lock_timeout
     "25P03",  # idle_in_transaction_session_timeout
 )
 

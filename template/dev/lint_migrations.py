@@ -1,0 +1,89 @@
+"""Lints the SQL of new migrations for locks that would stop the service: `make check` runs it.
+
+New is what the main branch does not have; without git, everything. What is meant is waived by a
+comment in the migration, with a reason: `# squawk-ignore ban-drop-column: unused since 1.4`.
+"""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+
+ROOT = Path(__file__).resolve().parent.parent
+WAIVER = re.compile(r"# squawk-ignore ([\w-]+):?[ \t]*(.*)")
+MAIN_BRANCHES = ("origin/HEAD", "origin/main", "main")
+
+
+def main() -> int:
+    """The exit code: 1 if there is a finding."""
+    return max(map(lint, new_migrations()), default=0)
+
+
+def new_migrations() -> Iterator[Script]:
+    scripts = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml"))
+    known = _names_on_the_main_branch()
+    for script in scripts.walk_revisions():
+        if Path(script.path).name not in known and not script.is_merge_point:
+            yield script
+
+
+def lint(script: Script) -> int:
+    """1 for a finding, and for a waiver without a reason; both are printed."""
+    path = Path(script.path)
+    waivers = WAIVER.findall(path.read_text())
+    for rule, reason in waivers:
+        if not reason:
+            print(f"{path.name}: give the reason after `# squawk-ignore {rule}:`.")
+            return 1
+    squawk = [str(Path(sys.executable).parent / "squawk"), "--stdin-filepath", path.name]
+    excluded = [f"--exclude={rule}" for rule, _ in waivers]
+    found = subprocess.run(
+        [*squawk, *excluded],
+        input=_sql(script),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        print(found.stdout, found.stderr, sep="\n")
+    return found.returncode
+
+
+def _sql(script: Script) -> str:
+    """What the migration runs, with the limits that it runs under."""
+    os.environ.setdefault("POSTGRES_URL", "postgresql:///none")  # nothing connects
+    sql = io.StringIO()
+    config = Config(toml_file=ROOT / "pyproject.toml", output_buffer=sql)
+    command.upgrade(config, f"{script.down_revision or 'base'}:{script.revision}", sql=True)
+    return sql.getvalue()
+
+
+def _names_on_the_main_branch() -> set[str]:
+    for branch in MAIN_BRANCHES:
+        if base := _git("merge-base", "HEAD", branch):
+            return {
+                Path(name).name for name in _git("ls-tree", "-r", "--name-only", base).split("\n")
+            }
+    return set()
+
+
+def _git(*arguments: str) -> str:
+    """What git prints, nothing where it fails or is missing."""
+    try:
+        command = ["git", *arguments]
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return found.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
