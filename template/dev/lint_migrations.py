@@ -18,6 +18,7 @@ from alembic.script import Script, ScriptDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 WAIVER = re.compile(r"# squawk-ignore ([\w-]+):?[ \t]*(.*)")
+ESCAPES = re.compile(r"\x1b(\[[\d;]*m|\]8;;[^\x1b]*\x1b\\)")  # colours and links of terminals
 MAIN_BRANCHES = ("origin/HEAD", "origin/main", "main")
 
 
@@ -53,7 +54,8 @@ def lint(script: Script) -> int:
         check=False,
     )
     if found.returncode:
-        print(found.stdout, found.stderr, sep="\n")
+        text = f"{found.stdout}\n{found.stderr}"
+        print(text if sys.stdout.isatty() else ESCAPES.sub("", text))
     return found.returncode
 
 

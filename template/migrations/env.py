@@ -13,22 +13,22 @@ from app.core.config import settings
 from app.core.database import Base
 from app.core.engine import connect_arguments
 from app.core.logger import configure_logging
-from migrations import guard
+from migrations import guard, hooks
 
 OPTIONS: dict[str, Any] = {
     "target_metadata": Base.metadata,
     "compare_server_default": True,
     # A third one that fails leaves the first two in place.
     "transaction_per_migration": True,
-    "on_version_apply": guard.forget_limits_of_one_migration,
-    "process_revision_directives": guard.write_no_empty_revision,
+    "on_version_apply": hooks.forget_what_was_set(settings),
+    "process_revision_directives": hooks.write_no_empty_revision,
 }
 
 
 def run_migrations(connection: Connection) -> None:
     context.configure(connection=connection, **OPTIONS)
-    guard.refuse_downgrade(context, settings)
-    with context.begin_transaction():
+    hooks.refuse_downgrade(context, settings)
+    with hooks.failure_named(context), context.begin_transaction():
         context.run_migrations()
 
 
@@ -47,10 +47,14 @@ async def connect_and_run_migrations() -> None:
 
 
 if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", literal_binds=True, **OPTIONS)
+    # Without the style of parameters, % would be doubled.
+    dialect: dict[str, Any] = {
+        "dialect_name": "postgresql",
+        "dialect_opts": {"paramstyle": "named"},
+    }
+    context.configure(literal_binds=True, **dialect, **OPTIONS)
     with context.begin_transaction():
-        for name, value in guard.limits(settings).items():
-            context.execute(f"SET {name} = '{value}'")
+        hooks.prepare_script(context, settings)
         context.run_migrations()
 elif connection := context.config.attributes.get("connection"):  # given, inside a running loop
     run_migrations(connection)

@@ -4,13 +4,8 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
-from alembic.operations.ops import MigrationScript
-from alembic.runtime.migration import MigrationContext
-from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.config import Settings
@@ -49,18 +44,20 @@ async def migrate(
         await _wait_for_other_runs(connection)
         await _prepare(connection, settings)
         for attempt in range(1, settings.migration_attempts + 1):
-            blockers: dict[int, str] = {}
+            blockers: list[str] = []
             try:
                 async with _watched(engine, connection, blockers):
                     await connection.run_sync(run)
                 return
-            except DBAPIError as error:
+            except Exception as error:
                 await connection.rollback()
                 locked = sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK)
                 if not locked or attempt == settings.migration_attempts:
+                    for note in getattr(error, "__notes__", []):
+                        logger.error(note, blocked_by=blockers)
                     raise
             sentence = "The migration was not given a lock."
-            logger.warning(sentence, attempt=attempt, blocked_by=list(blockers.values()))
+            logger.warning(sentence, attempt=attempt, blocked_by=blockers)
             await asyncio.sleep(random.uniform(0.5, 1) * min(2**attempt, 30) / 2)  # noqa: S311
 
 
@@ -91,7 +88,7 @@ async def _prepare(connection: AsyncConnection, settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def _watched(
-    engine: AsyncEngine, connection: AsyncConnection, blockers: dict[int, str]
+    engine: AsyncEngine, connection: AsyncConnection, blockers: list[str]
 ) -> AsyncIterator[None]:
     """Note who blocks the connection, while it waits: Postgres doesn't tell afterwards."""
     pid = await connection.scalar(text("SELECT pg_backend_pid()"))
@@ -101,8 +98,9 @@ async def _watched(
         async with engine.connect() as watcher:
             await watcher.execution_options(isolation_level="AUTOCOMMIT")
             while True:
-                for row in await watcher.execute(BLOCKERS, {"pid": pid}):
-                    blockers[row.pid] = f"pid {row.pid}, {row.state}, for {row.age}: {row.query}"
+                rows = await watcher.execute(BLOCKERS, {"pid": pid})
+                found = [f"pid {r.pid}, {r.state}, for {r.age}: {r.query}" for r in rows]
+                blockers[:] = found or blockers  # who is still there in the end
                 await asyncio.sleep(0.1)
 
     watching = asyncio.create_task(watch())
@@ -111,31 +109,3 @@ async def _watched(
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-
-
-def forget_limits_of_one_migration(*, ctx: MigrationContext, **_: Any) -> None:
-    """What a migration has SET, the next one does not inherit."""
-    if ctx.connection is not None and not ctx.as_sql:
-        ctx.connection.exec_driver_sql("RESET ALL")
-
-
-def write_no_empty_revision(
-    context: MigrationContext, _: object, directives: list[MigrationScript]
-) -> None:
-    """Leave no file behind where the models ask for nothing."""
-    asked = getattr(context.config and context.config.cmd_opts, "autogenerate", False)
-    operations = directives[0].upgrade_ops
-    if asked and operations is not None and operations.is_empty():
-        directives.clear()
-        logger.info("The models ask for no migration: nothing is written.")
-
-
-def refuse_downgrade(context: Any, settings: Settings) -> None:
-    """A downgrade deletes data: only for developers and tests, or on demand."""
-    downgrades = context.get_context().opts["fn"].__name__ == "downgrade"
-    allowed = context.get_x_argument(as_dictionary=True).get("allow-destructive") == "1"
-    if downgrades and not allowed and settings.environment not in ("local", "test"):
-        raise CommandError(
-            f"A downgrade deletes data, and this is {settings.environment}:"
-            " say alembic -x allow-destructive=1 downgrade ... if you mean it."
-        )

@@ -128,6 +128,28 @@ async def test_readiness_waits_for_its_bound_and_no_longer(
     assert (await client.get("/health/ready")).status_code == 503
 
 
+async def test_readiness_does_not_wait_for_a_connection_that_is_slow_to_give_up(
+    client: AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = asyncio.Event()
+
+    async def give_up_slowly(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await given_up.wait()
+
+    monkeypatch.setattr(health, "database_revision", give_up_slowly)
+    app.state.readiness.timeout_seconds = 0.01
+
+    async with asyncio.timeout(5):
+        response = await client.get("/health/ready")
+    given_up.set()
+    await asyncio.wait([app.state.readiness.running])
+
+    assert response.status_code == 503
+
+
 async def test_a_service_that_is_about_to_stop_is_live_and_not_ready(
     app: FastAPI, client: AsyncClient
 ) -> None:

@@ -1,5 +1,8 @@
+import logging
+
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from sqlalchemy import text
 
 from app import main
 from app.core.config import PROJECT, Settings
@@ -25,3 +28,20 @@ async def test_two_services_with_different_settings_live_in_one_process(settings
             titles.append((await client.get("/openapi.json")).json()["info"]["title"])
 
     assert titles == [PROJECT["name"], "other"]
+
+
+async def test_a_service_uses_its_own_database_and_log_level(settings: Settings) -> None:
+    url = settings.postgres_url
+    app = create_app(settings.model_copy(update={"log_level": "ERROR"}))
+
+    async with app.router.lifespan_context(app), app.state.database.read() as session:
+        name = await session.scalar(text("SELECT current_database()"))
+
+    assert f"/{name}" in url.get_secret_value()
+    assert logging.getLogger().level == logging.ERROR
+
+
+async def test_readiness_has_the_time_limit_of_its_settings(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"ready_timeout_seconds": 0.25}))
+
+    assert app.state.readiness.timeout_seconds == 0.25

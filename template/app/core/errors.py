@@ -4,6 +4,7 @@ Services raise an `AppError`; routes don't catch it. A new kind of error is a su
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -11,9 +12,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from structlog.contextvars import get_contextvars
 
 from app.core.logger import logger
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class InvalidValue(BaseModel):
@@ -112,9 +116,17 @@ async def answer_http_exception(request: Request, error: HTTPException) -> Respo
         "Method Not Allowed": f"{request.method} is not possible at {request.url.path}.",
     }
     detail = sentences.get(error.detail, str(error.detail))
+    headers = dict(error.headers or {})
+    if "Allow" in headers:  # Starlette's: the methods of the first route that has this path
+        headers["Allow"] = ", ".join(filter(partial(_is_allowed, request), METHODS))
     if error.status_code >= 500:
         logger.error(detail, exc_info=error)
-    return problem_response(error.status_code, detail, headers=error.headers)
+    return problem_response(error.status_code, detail, headers=headers)
+
+
+def _is_allowed(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
 
 async def answer_invalid_request(_: Request, error: RequestValidationError) -> Response:

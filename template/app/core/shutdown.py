@@ -16,13 +16,21 @@ def drain_on_sigterm(state: State, *, delay_seconds: float) -> Iterator[None]:
     uvicorn closes its sockets at once, while the load balancer goes on sending requests until it
     has seen a probe fail. A second SIGTERM stops at once. Ctrl-C (SIGINT) is never delayed.
     """
-    stop = signal.getsignal(signal.SIGTERM)
-    if not callable(stop):  # no server around us: a test, or a script
+    stop, interrupt = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    if not callable(stop) or not callable(interrupt):  # no server around us: a test, or a script
         yield
         return
     loop = asyncio.get_running_loop()
+    interrupted = False
+
+    def on_sigint(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        interrupt(number, frame)
 
     def on_sigterm(_: int, frame: FrameType | None) -> None:
+        if interrupted:  # by Ctrl-C, of which uvicorn's reloader tells its child once more
+            return
         # uvicorn ends with the signal that it was given, and with 0 only after SIGINT.
         if state.draining:  # a second one: SIGINT twice stops without waiting for anybody
             stop(signal.SIGINT, frame)
@@ -34,7 +42,9 @@ def drain_on_sigterm(state: State, *, delay_seconds: float) -> Iterator[None]:
         state.draining = True
 
     signal.signal(signal.SIGTERM, on_sigterm)
+    signal.signal(signal.SIGINT, on_sigint)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, interrupt)

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -96,3 +97,13 @@ def test_the_service_drains_where_there_is_a_balancer(
     settings = Settings(environment=environment, shutdown_drain_seconds=given)
 
     assert settings.drain_seconds == delay
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHUTDOWN_DRAIN_SECONDS", "")
+
+    assert Settings().shutdown_drain_seconds is None
+
+
+def test_another_file_of_settings_can_be_named() -> None:
+    assert Settings.model_config["env_file"] == os.environ["ENV_FILE"]

@@ -3,8 +3,9 @@
 import asyncio
 import dataclasses
 import enum
+import os
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,22 +14,36 @@ from uuid import UUID
 
 import pytest
 from fastapi import BackgroundTasks, FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
-from sqlalchemy import event, select, text
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    event,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 from structlog.testing import capture_logs
 
+from app.core.checks import database_revision
 from app.core.config import Settings
 from app.core.database import (
+    Base,
     Database,
     ReadSessionDep,
     SessionDep,
     after_commit,
     open_database,
 )
+from app.core.engine import connect_arguments
 from app.core.sqlstate import sqlstate
 from app.main import create_app
 from tests.core.things import Thing
@@ -479,3 +494,85 @@ async def test_queries_are_counted(
         await names(database)
     with pytest.raises(AssertionError, match=r"SELECT thing\.name"), assert_queries(2):
         await names(database)
+
+
+async def test_each_read_is_a_transaction_of_its_own(settings: Settings) -> None:
+    async with open_database(settings) as database, database.read() as session:
+        moments = {await session.scalar(text("SELECT now()")) for _ in range(2)}
+
+    assert len(moments) == 2
+
+
+async def test_postgres_is_told_which_service_and_process_connects(settings: Settings) -> None:
+    async with open_database(settings) as database, database.read() as session:
+        name = await session.scalar(text("SELECT current_setting('application_name')"))
+
+    assert name == f"{settings.service_name}-{os.getpid()}"
+
+
+def test_neither_connecting_nor_a_statement_is_waited_for_for_ever(settings: Settings) -> None:
+    arguments = connect_arguments(settings, settings.postgres_url)
+
+    assert (arguments["timeout"], arguments["command_timeout"]) == (3, 15)
+
+
+async def test_a_full_pool_is_waited_for_as_long_as_is_set(settings: Settings) -> None:
+    limits = {
+        "postgres_pool_size": 1,
+        "postgres_pool_max_overflow": 1,
+        "postgres_pool_timeout_seconds": 0.01,
+    }
+    small = settings.model_copy(update=limits)
+
+    async with (
+        asyncio.timeout(2),
+        open_database(small) as database,
+        database.engine.connect(),
+        database.engine.connect(),
+    ):
+        with pytest.raises(PoolTimeoutError):
+            await database.engine.connect()
+        assert await database_revision(database.probe_engine)  # readiness has a pool of its own
+
+
+async def test_the_message_of_an_error_does_not_tell_the_row(database: Database) -> None:
+    with pytest.raises(DBAPIError) as error:
+        async with database.session() as session:
+            await session.execute(text("SELECT nothing WHERE 'a' = :value"), {"value": "hunter2"})
+
+    assert "hunter2" not in str(error.value)
+
+
+async def test_the_connections_are_back_before_the_response_is_sent(
+    committing_app: FastAPI, committing_client: AsyncClient
+) -> None:
+    database: Database = committing_app.state.database
+    read_engine = database.async_read_session_factory.kw["bind"]
+    pools: list[str] = []
+
+    async def parts() -> AsyncIterator[str]:
+        pools.extend(engine.pool.status() for engine in (database.engine, read_engine))
+        yield "a part"
+
+    @committing_app.get("/things")
+    async def stream(session: SessionDep, read_session: ReadSessionDep) -> StreamingResponse:
+        await session.execute(text("SELECT 1"))
+        await read_session.execute(text("SELECT 1"))
+        return StreamingResponse(parts())
+
+    await committing_client.get("/things")
+
+    assert [status.split(": ")[-1] for status in pools] == ["0", "0"]
+
+
+def test_two_constraints_of_one_table_do_not_share_a_name() -> None:
+    table = Table(
+        "thing",
+        MetaData(naming_convention=Base.metadata.naming_convention),
+        *(Column(name, Integer) for name in "abc"),
+        UniqueConstraint("a", "b"),
+        UniqueConstraint("a", "c"),
+    )
+
+    names = {str(constraint.name) for constraint in table.constraints}
+    assert names == {"thing_pkey", "thing_a_b_key", "thing_a_c_key"}

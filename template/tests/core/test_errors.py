@@ -1,12 +1,16 @@
 """What a client is told when something goes wrong: RFC 9457 problem details, and nothing else."""
 
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 import pytest
 from fastapi import FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
 from httpx import AsyncClient
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from structlog.testing import capture_logs
 
 from app.core.database import SessionDep
 from app.core.errors import ConflictError
@@ -87,6 +91,16 @@ async def test_a_wrong_method_is_a_problem(client: AsyncClient) -> None:
         "detail": "DELETE is not possible at /health/live.",
         "request_id": "test-request-1",
     }
+
+
+async def test_a_wrong_method_is_told_every_right_one(app: FastAPI, client: AsyncClient) -> None:
+    @app.patch("/things/{thing_id}")
+    @app.delete("/things/{thing_id}")
+    async def change(thing_id: int) -> None: ...
+
+    response = await client.post("/things/7")
+
+    assert response.headers["Allow"] == "PATCH, DELETE"
 
 
 async def test_an_invalid_request_is_a_problem_that_names_each_value(
@@ -213,7 +227,14 @@ async def test_a_database_that_is_busy_or_away_is_a_503(
 
 
 @pytest.mark.parametrize(
-    "error", [ConnectionRefusedError("secret"), TimeoutError("secret"), PoolTimeoutError("secret")]
+    "error",
+    [
+        ConnectionRefusedError("secret"),
+        TimeoutError("secret"),
+        PoolTimeoutError("secret"),
+        InterfaceError("SELECT", {}, Exception("secret")),
+        DBAPIError("SELECT", {}, Exception("secret"), connection_invalidated=True),
+    ],
 )
 async def test_a_connection_that_is_not_had_is_a_503(
     app: FastAPI, client: AsyncClient, error: Exception
@@ -248,3 +269,39 @@ async def test_a_statement_that_is_wrong_is_a_500_without_its_text(
 
     assert response.status_code == 500
     assert "secret" not in response.text
+
+
+async def test_a_response_that_has_begun_is_cut_off(app: FastAPI, client: AsyncClient) -> None:
+    async def parts() -> AsyncIterator[str]:
+        yield "a part"
+        raise RuntimeError("no")
+
+    @app.get("/things")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(parts())
+
+    with pytest.raises(RuntimeError, match="no"):
+        await client.get("/things")
+
+
+async def test_a_service_that_is_not_available_logs_why(app: FastAPI, client: AsyncClient) -> None:
+    @app.get("/things")
+    async def fail() -> None:
+        raise PoolTimeoutError("all are taken")
+
+    with capture_logs() as lines:
+        await client.get("/things")
+
+    [line] = [line for line in lines if line["log_level"] == "error"]
+    assert line["event"] == "The database is not available. Try again."
+    assert isinstance(line["exc_info"].__cause__, PoolTimeoutError)
+
+
+async def test_an_exclusion_is_a_conflict(app: FastAPI, client: AsyncClient) -> None:
+    @app.post("/things")
+    async def write(session: SessionDep) -> None:
+        await session.execute(
+            text("DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '23P01'; END $$")
+        )
+
+    assert (await client.post("/things")).status_code == 409

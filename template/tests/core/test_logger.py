@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.contextvars import bind_contextvars
 
 from app.core.config import Settings
 from app.core.database import open_database
@@ -131,3 +132,41 @@ def test_credentials_of_clients_are_not_written(
     logger.info(text)
 
     assert "hunter2" not in capsys.readouterr().out
+
+
+def test_every_line_of_a_request_tells_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json"))
+    bind_contextvars(request_id="test-request-1")
+
+    logging.getLogger("somebody.else").error("No.")
+
+    assert '"request_id": "test-request-1"' in capsys.readouterr().out
+
+
+def test_uvicorn_has_no_handlers_of_its_own() -> None:
+    names = ("uvicorn", "uvicorn.error", "uvicorn.access")
+    for name in names:
+        logging.getLogger(name).addHandler(logging.StreamHandler())
+        logging.getLogger(name).propagate = name != "uvicorn.error"
+
+    configure_logging(Settings())
+
+    told = [(logging.getLogger(name).handlers, logging.getLogger(name).propagate) for name in names]
+    assert told == [([], True), ([], True), ([], False)]
+
+
+def test_people_read_text_and_not_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="pretty"))
+
+    logging.getLogger("somebody.else").error("No.")
+
+    assert not capsys.readouterr().out.startswith("{")
+
+
+def test_debugging_shows_the_statements() -> None:
+    levels = []
+    for debug in (True, False):
+        configure_logging(Settings(debug=debug))
+        levels.append(logging.getLogger("sqlalchemy.engine").getEffectiveLevel())
+
+    assert levels == [logging.INFO, logging.WARNING]

@@ -2,9 +2,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
+from structlog.contextvars import bind_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
 from app.core.config import Settings
@@ -74,8 +75,8 @@ async def test_an_exception_is_logged_once_with_its_traceback(
 
 @pytest.fixture
 async def small_client(settings: Settings) -> AsyncIterator[AsyncClient]:
-    """A service that takes bodies of 10 bytes, and waits for them for 10 ms."""
-    limits = {"max_body_bytes": 10, "body_timeout_seconds": 0.01}
+    """A service that takes bodies of 10 bytes, and waits for them for half a second."""
+    limits = {"max_body_bytes": 10, "body_timeout_seconds": 0.5}
     app = create_app(settings.model_copy(update=limits))
 
     @app.post("/things")
@@ -115,4 +116,56 @@ async def test_a_body_that_does_not_arrive_is_given_up(small_client: AsyncClient
     )
 
     assert response.status_code == 408
-    assert response.json()["detail"] == "The body must arrive within 0.01 seconds."
+    assert response.json()["detail"] == "The body must arrive within 0.5 seconds."
+
+
+async def test_what_a_request_binds_to_the_log_ends_with_it(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    bound = []
+
+    @app.get("/things")
+    async def bind() -> None:
+        bound.append(sorted(get_contextvars()))
+        bind_contextvars(user="ada")
+
+    await client.get("/things")
+    await client.get("/things")
+
+    assert bound == [["request_id"], ["request_id"]]
+
+
+@pytest.fixture
+async def hasty_client(settings: Settings) -> AsyncIterator[AsyncClient]:
+    """A service that waits for a body for 0.2 s."""
+    app = create_app(settings.model_copy(update={"body_timeout_seconds": 0.2}))
+
+    @app.post("/things")
+    async def create_thing(data: dict[str, str]) -> None: ...
+
+    @app.post("/slow")
+    async def work(request: Request, data: dict[str, str]) -> bool:
+        await asyncio.sleep(0.3)
+        return await request.is_disconnected()
+
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        yield client
+
+
+async def test_a_body_that_arrives_bit_by_bit_is_given_up(hasty_client: AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for byte in b"{    }":
+            await asyncio.sleep(0.06)
+            yield bytes([byte])
+
+    response = await hasty_client.post(
+        "/things", content=chunks(), headers={"Content-Type": "application/json"}
+    )
+
+    assert response.status_code == 408
+
+
+async def test_work_may_take_longer_than_its_body(hasty_client: AsyncClient) -> None:
+    response = await hasty_client.post("/slow", json={})
+
+    assert (response.status_code, response.json()) == (200, False)

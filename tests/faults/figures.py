@@ -1,0 +1,15 @@
+"""What the campaigns have measured: one line each, and a file of them where FIGURES names one."""
+
+import json
+import os
+from pathlib import Path
+
+
+def figure(campaign: str, **values: float | str) -> None:
+    """Print a campaign's result (`pytest -rP` shows it), and keep it."""
+    shown = {name: round(v, 3) if isinstance(v, float) else v for name, v in values.items()}
+    listed = ", ".join(f"{name} {value}" for name, value in shown.items())
+    print(f"FIGURE {campaign}: {listed}")  # noqa: T201
+    if file := os.environ.get("FIGURES"):
+        with Path(file).open("a") as lines:
+            lines.write(json.dumps({"campaign": campaign} | shown) + "\n")

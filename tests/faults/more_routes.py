@@ -1,0 +1,57 @@
+# mypy: ignore-errors
+"""Routes that the faults need, added to a service as any other module adds its own (`app`).
+
+It runs in the service's environment, not in this repository's: tests serve it, and don't import it.
+"""
+
+import asyncio
+import gc
+from typing import Annotated
+
+from app.core.config import settings
+from app.core.database import ReadSessionDep, SessionDep
+from app.items import service
+from app.items.schemas import ItemCreate
+from app.main import create_app
+from fastapi import APIRouter, Query
+from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
+
+router = APIRouter(prefix="/faults")
+Seconds = Annotated[float, Query(ge=0, le=60)]
+
+
+@router.get("/sleep")
+async def sleep_in_a_read(session: ReadSessionDep, seconds: Seconds) -> None:
+    await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
+
+
+@router.post("/sleep")
+async def sleep_in_a_transaction(session: SessionDep, seconds: Seconds) -> None:
+    await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
+
+
+@router.post("/pairs", status_code=201)
+async def create_pair(session: SessionDep, data: ItemCreate, pause: Seconds = 0) -> None:
+    """Two rows, both of them or none."""
+    for half in (1, 2):
+        await service.create_item(session, ItemCreate(name=f"{data.name} {half}"))
+        await asyncio.sleep(pause)
+
+
+@router.post("/doomed", status_code=201)
+async def create_doomed(session: SessionDep, how: str) -> dict[str, str]:
+    """A row that Postgres accepts, and whose commit fails."""
+    await session.execute(text("INSERT INTO doomed (how) VALUES (:how)"), {"how": how})
+    return {"status": "created"}
+
+
+@router.get("/pools")
+async def count_connections() -> dict[str, int]:
+    """How many connections are in use, whatever engines there are."""
+    pools = [pool for pool in gc.get_objects() if isinstance(pool, QueuePool)]
+    return {"engines": len(pools), "checked_out": sum(pool.checkedout() for pool in pools)}
+
+
+app = create_app(settings)
+app.include_router(router)

@@ -1,0 +1,147 @@
+"""A Postgres that tests may stop, freeze and starve, and which is gone in the end."""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote
+
+from tests.services import ROOT
+from tests.serving import free_port, processes, until
+
+FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # as `pg_ctl stop -m` calls them
+INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
+# No machine crashes here, so fsync is idle. Everything else that keeps a commit stays as it is.
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    "max_connections": "100",
+    "dynamic_shared_memory_type": "mmap",  # dies with the data, as posix does not
+}
+
+
+def _dev(name: str) -> ModuleType:
+    """A module of the template's `dev` that imports no other one."""
+    path = ROOT / "template" / "dev" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"dev_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class FaultyPostgres:
+    """One cluster, one port, one socket; the server comes and goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.server: subprocess.Popen[bytes] | None = None
+        self.unusual: dict[str, str] = {}
+        self.account = _dev("account")
+        found = _dev("postgres").find_binaries()
+        self.as_whom = self.account.choose(found, folder)
+        self.account.give(folder, self.as_whom)
+        self.programs = self.account.reachable(found, self.as_whom)
+        command = self._command("initdb", "-D", folder / "data", *INITDB)
+        subprocess.run(**command, check=True, stdout=subprocess.DEVNULL)
+
+    def _command(self, program: str, *arguments: str | Path) -> dict[str, Any]:
+        command: dict[str, Any] = self.account.as_account(
+            self.as_whom, self.programs / program, *arguments
+        )
+        return command
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def socket_url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@/{database}?host={quote(str(self.folder))}&port={self.port}"
+
+    def start(self, **settings: str) -> None:
+        """Return when it accepts connections."""
+        assert self.server is None
+        self.unusual = settings
+        given = SETTINGS | {"unix_socket_directories": str(self.folder)} | settings
+        options = [f"--{name}={value}" for name, value in given.items()]
+        command = self._command(
+            "postgres", "-D", self.folder / "data", f"--port={self.port}", *options
+        )
+        with (self.folder / "log").open("a") as log:
+            self.server = subprocess.Popen(
+                **command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(self._is_ready, f"Postgres listens on port {self.port}")
+
+    def _is_ready(self) -> bool:
+        assert self.server
+        assert self.server.poll() is None, (self.folder / "log").read_text()[-2000:]
+        with contextlib.suppress(OSError, IndexError):
+            lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
+            if lines[0] == str(self.server.pid) and lines[7].startswith("ready"):
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return True
+        return False
+
+    def stop(self, how: signal.Signals = FAST) -> None:
+        """Return when it has ended."""
+        if self.server is not None:
+            self.server.send_signal(how)
+            self.server.wait(60)
+            self.server = None
+
+    def restore(self) -> None:
+        """Have it run as usual, whatever a test has done to it."""
+        if self.server is None or self.server.poll() is not None or self.unusual:
+            self.stop(IMMEDIATE)
+            self.start()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It neither answers nor hangs up, as behind a network that has died."""
+        assert self.server
+        pid = self.server.pid
+        os.kill(pid, signal.SIGSTOP)  # first, so that it has no further children
+        pids = [pid, *self._children()]
+        try:
+            for child in pids[1:]:
+                os.kill(child, signal.SIGSTOP)
+            yield
+        finally:
+            for stopped in reversed(pids):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(stopped, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        assert self.server
+        command = ["ps", "-o", "pid=", "--ppid", str(self.server.pid)]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [int(pid) for pid in listed.stdout.split()]
+
+
+@contextlib.contextmanager
+def faulty_postgres() -> Iterator[FaultyPostgres]:
+    """In memory where there is room: a short path, for the name of its socket."""
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= 512 << 20
+    with tempfile.TemporaryDirectory(prefix="pg-faults-", dir=memory if roomy else None) as folder:
+        postgres = FaultyPostgres(Path(folder))
+        postgres.start()
+        try:
+            yield postgres
+        finally:
+            postgres.stop(IMMEDIATE)
+    assert processes("args", folder) == []

@@ -1,0 +1,27 @@
+"""The page of promises names tests that exist."""
+
+import re
+
+from tests.services import ROOT
+
+
+def test_every_test_that_the_page_of_promises_names_exists() -> None:
+    page = (ROOT / "template" / "docs" / "promises.md").read_text()
+    named = set(re.findall(r"\btest_\w+\b(?!\.py)", page))
+
+    files = [*(ROOT / "template" / "tests").rglob("*.py"), *(ROOT / "tests/faults").glob("*.py")]
+    defined = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
+    assert named - defined == set()
+    assert len(named) > 30
+
+
+def test_every_fault_campaign_is_a_promise() -> None:
+    page = (ROOT / "template" / "docs" / "promises.md").read_text()
+    campaigns = {
+        name
+        for file in (ROOT / "tests" / "faults").glob("test_*.py")
+        if file.name != "test_promises.py"
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+
+    assert {name for name in campaigns if name not in page} == set()
