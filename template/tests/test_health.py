@@ -125,7 +125,8 @@ async def test_readiness_waits_for_its_bound_and_no_longer(
     monkeypatch.setattr(health, "database_revision", never_answer)
     app.state.readiness.timeout_seconds = 0.01
 
-    assert (await client.get("/health/ready")).status_code == 503
+    async with asyncio.timeout(5):
+        assert (await client.get("/health/ready")).status_code == 503
 
 
 async def test_readiness_does_not_wait_for_a_connection_that_is_slow_to_give_up(
@@ -157,3 +158,15 @@ async def test_a_service_that_is_about_to_stop_is_live_and_not_ready(
 
     assert (await client.get("/health/live")).status_code == 200
     assert (await client.get("/health/ready")).status_code == 503
+
+
+async def test_a_probe_that_hangs_up_leaves_the_others_their_answer(
+    app: FastAPI, shared_database: Database
+) -> None:
+    check = app.state.readiness.check
+    first, second = (asyncio.create_task(check(shared_database)) for _ in range(2))
+    await asyncio.sleep(0)  # both wait for the one query
+
+    first.cancel()
+
+    assert await second is None

@@ -18,7 +18,8 @@ logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
 
 # Credentials that are no setting of ours: passwords in any URL, and the headers that carry them.
 CREDENTIALS = re.compile(
-    r"""(://[^/\s:@'"]*:|\b(?:authorization|cookie)\\*['"]?\s*[:=,]\s*b?\\*['"]?)[^'"\\\r\n@]+""",
+    r"""(://[^/\s:@'"]*:)[^\s'"\\@]+(?=@)"""
+    r"""|(\b(?:authorization|cookie)\\*['"]?\s*[:=,]\s*b?\\*['"]?)[^'"\\\r\n@]+""",
     re.IGNORECASE,
 )
 
@@ -72,7 +73,7 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.secrets.sub("***", super().format(record))
-        return CREDENTIALS.sub(r"\1***", line)
+        return CREDENTIALS.sub(r"\1\2***", line)
 
 
 def secrets_of(settings: Settings) -> set[str]:

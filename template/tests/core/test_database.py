@@ -487,6 +487,15 @@ def test_routes_use_the_aliases() -> None:
     assert bare == []
 
 
+def test_services_do_not_commit() -> None:
+    """The request's session does, once, when the handler has returned."""
+    committing = [
+        path.parent.name for path in APP.glob("*/service.py") if ".commit(" in path.read_text()
+    ]
+
+    assert committing == []
+
+
 async def test_queries_are_counted(
     database: Database, things: None, assert_queries: Callable[[int], AbstractContextManager[None]]
 ) -> None:
@@ -532,7 +541,7 @@ async def test_a_full_pool_is_waited_for_as_long_as_is_set(settings: Settings) -
     ):
         with pytest.raises(PoolTimeoutError):
             await database.engine.connect()
-        assert await database_revision(database.probe_engine)  # readiness has a pool of its own
+        await database_revision(database.probe_engine)  # readiness has a pool of its own
 
 
 async def test_the_message_of_an_error_does_not_tell_the_row(database: Database) -> None:

@@ -170,3 +170,12 @@ def test_debugging_shows_the_statements() -> None:
         levels.append(logging.getLogger("sqlalchemy.engine").getEffectiveLevel())
 
     assert levels == [logging.INFO, logging.WARNING]
+
+
+def test_the_port_of_a_url_is_no_secret(
+    production: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger.info("http://127.0.0.1:8000/x has failed")
+
+    [line] = lines(capsys)
+    assert line["event"] == "http://127.0.0.1:8000/x has failed"

@@ -111,9 +111,10 @@ async def test_a_body_that_does_not_arrive_is_given_up(small_client: AsyncClient
         yield b"{"
         await asyncio.Event().wait()
 
-    response = await small_client.post(
-        "/things", content=chunks(), headers={"Content-Type": "application/json"}
-    )
+    async with asyncio.timeout(5):
+        response = await small_client.post(
+            "/things", content=chunks(), headers={"Content-Type": "application/json"}
+        )
 
     assert response.status_code == 408
     assert response.json()["detail"] == "The body must arrive within 0.5 seconds."

@@ -1,0 +1,108 @@
+"""A service's own tests fail when the service breaks a promise. `mutations.toml` is the list."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.services import Environment
+
+pytestmark = pytest.mark.slow
+
+
+class Mutation(NamedTuple):
+    """An edit of one file of a rendered service."""
+
+    file: str
+    name: str
+    old: str
+    new: str
+
+    def apply(self, service: Path) -> None:
+        [path] = service.glob(self.file)
+        text = path.read_text()
+        assert text.count(self.old) == 1, (
+            f"{self.file} must contain this once, and contains it {text.count(self.old)} times:\n"
+            f"{self.old}\nMend the line {self.name!r} of tests/mutations.toml."
+        )
+        path.write_text(text.replace(self.old, self.new))
+
+
+def mutations(files: dict[str, dict[str, list[str]]]) -> list[Mutation]:
+    """Of TOML like `["file"]`, then `"what goes wrong" = ["old text", "new text"]` a line."""
+    return [
+        Mutation(file, name, *texts)
+        for file, faults in files.items()
+        for name, texts in faults.items()
+    ]
+
+
+DATA = tomllib.loads(Path(__file__).with_name("mutations.toml").read_text())
+ALWAYS, FULL = mutations(DATA["always"]), mutations(DATA["full"])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "mutation" in metafunc.fixturenames:
+        chosen = ALWAYS + FULL if metafunc.config.getoption("--full") else ALWAYS
+        metafunc.parametrize("mutation", chosen, ids=lambda mutation: mutation.name)
+
+
+@pytest.fixture
+def copy(render: Callable[..., Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(render(), tmp_path / "my-service"))
+
+
+def run_tests(service: Path, environment: Environment) -> "subprocess.CompletedProcess[str]":
+    """Up to the first failure. The libraries' bytecode is kept: it halves the time."""
+    python = environment.folder / "bin" / "python"
+    variables = {**environment.variables}
+    del variables["PYTHONDONTWRITEBYTECODE"]
+    return subprocess.run(
+        [python, "-m", "pytest", "-x", "-q", "-rf", "--tb=line", "-p", "no:cacheprovider"],
+        cwd=service,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_tests_of_a_service_pass(copy: Path, environment: Environment) -> None:
+    result = run_tests(copy, environment)
+
+    assert result.returncode == 0, result.stdout
+    assert re.fullmatch(r"(\d+) passed in .*", result.stdout.splitlines()[-1])
+
+
+def test_the_tests_of_a_service_notice(
+    mutation: Mutation, copy: Path, environment: Environment
+) -> None:
+    mutation.apply(copy)
+
+    result = run_tests(copy, environment)
+
+    failed = re.findall(r"^FAILED (tests/\S+)", result.stdout, re.MULTILINE)
+    assert (result.returncode, len(failed)) == (1, 1), (
+        f"No test of the service fails:\n{result.stdout}{result.stderr}"
+    )
+
+
+def test_every_mutation_has_its_place_and_a_name_of_its_own(
+    render: Callable[..., Path], tmp_path: Path
+) -> None:
+    names = [mutation.name for mutation in ALWAYS + FULL]
+
+    for number, mutation in enumerate(ALWAYS + FULL):
+        [file] = render().glob(mutation.file)
+        copy = tmp_path / str(number) / file.relative_to(render())
+        copy.parent.mkdir(parents=True)
+        shutil.copy(file, copy)
+        mutation.apply(tmp_path / str(number))
+
+    assert sorted(names) == sorted(set(names))
