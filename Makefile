@@ -2,10 +2,11 @@
 
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
+POSTGRES_15 := /usr/lib/postgresql/15/bin
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-full check format
+.PHONY: help demo test test-fast test-full test-system check format
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -20,13 +21,17 @@ demo: $(UV) ## Render a service into build/demo and run it (PORT=9000 make demo)
 	@$(MAKE) --no-print-directory -C build/demo dev
 
 test: $(UV) check ## Test everything, in a size that takes minutes
-	@$(RUN) pytest -n auto
+	@$(RUN) pytest -n auto -m "not system"
 
 test-fast: $(UV) ## Test what takes seconds
-	@$(RUN) pytest -n auto -m "not slow"
+	@$(RUN) pytest -n auto -m "not slow and not system"
 
 test-full: $(UV) check ## Test everything in full size
-	@$(RUN) pytest -n auto --full
+	@$(RUN) pytest -n auto -m "not system" --full
+
+test-system: $(UV) ## Test what needs a package of Debian: Postgres 15
+	@test -x $(POSTGRES_15)/postgres || { apt-get update --quiet && apt-get install --quiet --yes postgresql-15; }
+	@$(RUN) pytest -m system
 
 check: $(UV) ## Check format, lint and types of the template's own code
 	@$(RUN) ruff format --check

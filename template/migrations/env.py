@@ -47,12 +47,8 @@ async def connect_and_run_migrations() -> None:
 
 
 if context.is_offline_mode():
-    # Without the style of parameters, % would be doubled.
-    dialect: dict[str, Any] = {
-        "dialect_name": "postgresql",
-        "dialect_opts": {"paramstyle": "named"},
-    }
-    context.configure(literal_binds=True, **dialect, **OPTIONS)
+    named = {"paramstyle": "named"}  # any other style doubles %
+    context.configure(dialect_name="postgresql", dialect_opts=named, literal_binds=True, **OPTIONS)
     with context.begin_transaction():
         hooks.prepare_script(context, settings)
         context.run_migrations()

@@ -22,8 +22,7 @@ def failure_named(context: Any) -> Iterator[None]:
         yield
     except Exception as error:
         if _command(context) in ("upgrade", "downgrade"):
-            # No connection, no such revision, no step left.
-            with contextlib.suppress(DBAPIError, CommandError, IndexError):
+            with contextlib.suppress(DBAPIError, CommandError):  # no connection, no such revision
                 error.add_note(_where(context.get_context()))
         raise
 
