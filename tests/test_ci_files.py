@@ -69,7 +69,7 @@ def test_github_workflows_are_valid(workflows: Path) -> None:
 def test_github_workflows_give_an_attacker_nothing(workflows: Path) -> None:
     strict = ("--offline", "--no-config", "--persona", "auditor")
 
-    result = run("zizmor", "--quiet", *strict, workflows, cwd=workflows)
+    result = run("zizmor", "--quiet", "--color=never", *strict, workflows, cwd=workflows)
 
     assert result == (0, "No findings to report. Good job!")
 
