@@ -6,6 +6,9 @@ os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 # The uv that runs these tests serves the Makefiles of services too: none gets another one.
 if uv := os.environ.get("UV"):
     os.environ["PATH"] += os.pathsep + str(Path(uv).absolute().parent)
+# `make test` runs them, and make tells every make below it so.
+for variable in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(variable, None)
 
 import json
 import subprocess

@@ -191,10 +191,13 @@ async def test_postgres_refuses_writes_on_a_read_session(
     async def create_thing(session: ReadSessionDep) -> None:
         await session.execute(text("INSERT INTO thing (name) VALUES ('lamp')"))
 
-    response = await client.get("/things")
+    with capture_logs() as lines:
+        response = await client.get("/things")
 
     assert response.status_code == 500
     assert await names(database) == []
+    [handler] = [line["handler"] for line in lines if line["log_level"] == "error"]
+    assert handler.endswith(".create_thing")
 
 
 async def test_postgres_refuses_writes_on_the_read_engine(settings: Settings) -> None:
