@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 Render = Callable[..., Path]
 
 TOOLS = Path(sysconfig.get_path("scripts"))

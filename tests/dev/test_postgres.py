@@ -12,6 +12,8 @@ import pytest
 
 from tests.dev.conftest import HOLD, Service, ps, read_line, until
 
+pytestmark = pytest.mark.slow
+
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become another account")
 
 
