@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -27,12 +28,14 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 from structlog.testing import capture_logs
 
+from app.core import engine
 from app.core.checks import database_revision
 from app.core.config import Settings
 from app.core.database import (
@@ -588,3 +591,23 @@ def test_two_constraints_of_one_table_do_not_share_a_name() -> None:
 
     names = {str(constraint.name) for constraint in table.constraints}
     assert names == {"thing_pkey", "thing_a_b_key", "thing_a_c_key"}
+
+
+@pytest.mark.parametrize(("idle_seconds", "pings"), [(30, 0), (-1, 1)])
+async def test_a_connection_is_pinged_only_after_idleness(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, idle_seconds: int, pings: int
+) -> None:
+    monkeypatch.setattr(engine, "IDLE_SECONDS_BEFORE_PING", idle_seconds)
+    processes = []
+
+    async with open_database(settings) as database:
+        for _ in range(2):
+            async with database.read() as session:
+                processes.append(await session.scalar(text("SELECT pg_backend_pid()")))
+        connection = AsyncAdapt_asyncpg_connection
+        with patch.object(connection, "ping", autospec=True, side_effect=connection.ping) as ping:
+            async with database.read() as session:
+                processes.append(await session.scalar(text("SELECT pg_backend_pid()")))
+
+    assert ping.call_count == pings
+    assert len(set(processes)) == 1  # what answers a ping is kept
