@@ -6,7 +6,7 @@ POSTGRES_15 := /usr/lib/postgresql/15/bin
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-full test-system check format
+.PHONY: help demo test test-fast test-full test-system check format release
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,6 +41,9 @@ check: $(UV) ## Check format, lint and types of the template's own code
 format: $(UV) ## Format, and mend what the linter can
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
+
+release: $(UV) ## Prepare a release in the working tree (make release VERSION=1.2.0)
+	@$(RUN) python releases/prepare.py "$(VERSION)"
 
 .uv/bin/uv:
 	@python3 -m venv .uv && .uv/bin/pip install --quiet uv

@@ -59,6 +59,13 @@ def render(template: Path, destination: Path, **answers: object) -> Path:
     return destination
 
 
+def own(rendered: Path, destination: Path) -> Path:
+    """A committed copy of a shared render, for a test to change."""
+    shutil.copytree(rendered, destination)
+    commit(destination, "Start from the template")
+    return destination
+
+
 @dataclass(frozen=True)
 class Environment:
     """A virtual environment with the dependencies of a service, used for many services."""

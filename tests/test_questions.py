@@ -39,6 +39,8 @@ lamps is updated. Next:
   make lock check test
   git commit -am "Update from the template"
 
+`make template-update` does this in one, and keeps edits in files that the template has renamed.
+
 """
 
 

@@ -22,7 +22,12 @@ from uuid import uuid4
 ROOT = Path(__file__).parents[1]
 for variable in re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
     os.environ.pop(variable, None)
-os.environ |= {"ENVIRONMENT": "test", "ENV_FILE": os.devnull, "POSTGRES_URL": "postgresql:///none"}
+os.environ |= {
+    "ENVIRONMENT": "test",
+    "ENV_FILE": os.devnull,
+    "LOG_LEVEL": "INFO",
+    "POSTGRES_URL": "postgresql:///none",
+}
 
 import asyncpg
 import pytest

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
 
+    # The service's own settings:
+
     @property
     def drain_seconds(self) -> float:
         """`shutdown_drain_seconds`; unset, as long as a balancer needs where there is one."""

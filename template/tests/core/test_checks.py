@@ -19,7 +19,13 @@ async def test_more_connections_than_postgres_accepts_are_warned_about(
 ) -> None:
     with capture_logs() as lines:
         await warn_about_connections(shared_database.engine, settings)
-        many = settings.model_copy(update={"web_concurrency": 100})
+        many = settings.model_copy(
+            update={
+                "web_concurrency": 100,
+                "postgres_pool_size": 6,
+                "postgres_pool_max_overflow": 4,
+            }
+        )
         await warn_about_connections(shared_database.engine, many)
 
     [line] = lines

@@ -291,7 +291,12 @@ async def test_urls_of_libpq_work(settings: Settings, query: str) -> None:
 
 
 async def test_the_server_enforces_the_limits(settings: Settings) -> None:
-    async with open_database(settings) as database, database.session() as session:
+    seconds = {"statement": 7, "lock": 2, "idle_in_transaction": 9}
+    limited = settings.model_copy(
+        update={f"postgres_{name}_timeout_seconds": value for name, value in seconds.items()}
+    )
+
+    async with open_database(limited) as database, database.session() as session:
         limits = {
             name: await session.scalar(text(f"SHOW {name}"))
             for name in (
@@ -302,9 +307,9 @@ async def test_the_server_enforces_the_limits(settings: Settings) -> None:
         }
 
     assert limits == {
-        "statement_timeout": "10s",
-        "lock_timeout": "3s",
-        "idle_in_transaction_session_timeout": "30s",
+        "statement_timeout": "7s",
+        "lock_timeout": "2s",
+        "idle_in_transaction_session_timeout": "9s",
     }
 
 
@@ -526,9 +531,12 @@ async def test_postgres_is_told_which_service_and_process_connects(settings: Set
 
 
 def test_neither_connecting_nor_a_statement_is_waited_for_for_ever(settings: Settings) -> None:
-    arguments = connect_arguments(settings, settings.postgres_url)
+    seconds = {"postgres_connect_timeout_seconds": 4, "postgres_statement_timeout_seconds": 7}
+    limited = settings.model_copy(update=seconds)
 
-    assert (arguments["timeout"], arguments["command_timeout"]) == (3, 15)
+    arguments = connect_arguments(limited, limited.postgres_url)
+
+    assert (arguments["timeout"], arguments["command_timeout"]) == (4, 12)
 
 
 async def test_a_full_pool_is_waited_for_as_long_as_is_set(settings: Settings) -> None:

@@ -1,0 +1,34 @@
+"""What a service changed in the files that belong to its template."""
+
+from difflib import unified_diff
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fleet.ownership import Owner
+from fleet.service import ANSWERS_FILE, Service
+from fleet.template import Template, files
+
+
+def drift(service: Service, template: Template) -> dict[str, str]:
+    """A diff for each file of the template that is not as the recorded version renders it."""
+    # Of the newest version: early ones do not declare it.
+    ownership = template.ownership(template.newest)
+    with TemporaryDirectory(prefix="render-") as folder:
+        render = Path(folder)
+        template.render(service.version, service.answers, render)
+        owned = [path for path in files(render) if ownership.owner(path) is Owner.TEMPLATE]
+        diffs = {path: _diff(render, service.folder, path) for path in owned}
+    return {path: diff for path, diff in diffs.items() if diff and path != ANSWERS_FILE}
+
+
+def _diff(render: Path, actual: Path, path: str) -> str:
+    """From the template's file to the service's, in the unified format; empty for equal files."""
+    lines = unified_diff(
+        _lines(render / path), _lines(actual / path), f"template/{path}", f"service/{path}"
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def _lines(file: Path) -> list[str]:
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return text.splitlines(keepends=True)

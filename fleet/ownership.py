@@ -1,0 +1,55 @@
+"""Who owns which file of a service: what ownership.toml of the template says."""
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pathspec import GitIgnoreSpec
+
+from fleet.errors import FleetError
+
+
+class Owner(StrEnum):
+    TEMPLATE = "template"
+    SHARED = "shared"
+    SEED = "seed"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Patterns by owner, and the place for a service's additions by pattern of the template."""
+
+    patterns: dict[Owner, GitIgnoreSpec]
+    places: dict[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> "Ownership":
+        """Raises FleetError when the text is no TOML or names a class that there is not."""
+        try:
+            declared = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise FleetError(f"ownership.toml of the template is not valid: {error}.") from error
+        if unknown := sorted(set(declared) - {Owner.TEMPLATE, Owner.SHARED, Owner.SEED}):
+            names = ", ".join(unknown)
+            raise FleetError(f"ownership.toml of the template has unknown classes: {names}.")
+        patterns = {
+            Owner(name): GitIgnoreSpec.from_lines(list(it)) for name, it in declared.items()
+        }
+        return cls(patterns, dict(declared.get(Owner.TEMPLATE, {})))
+
+    def owners(self, path: str) -> list[Owner]:
+        """The classes whose patterns a path fits: exactly one for every rendered file."""
+        return [owner for owner, spec in self.patterns.items() if spec.match_file(path)]
+
+    def owner(self, path: str) -> Owner:
+        return next(iter(self.owners(path)), Owner.SERVICE)
+
+    def place(self, path: str) -> str:
+        """Where additions to a file of the template belong."""
+        fitting = (
+            place
+            for pattern, place in self.places.items()
+            if GitIgnoreSpec.from_lines([pattern]).match_file(path)
+        )
+        return next(fitting)

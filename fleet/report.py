@@ -1,0 +1,72 @@
+"""What is told about an update: at the terminal, and in a pull request."""
+
+from collections.abc import Iterable
+
+from fleet.ownership import Owner
+from fleet.update import Update
+
+HEADINGS = {
+    Owner.TEMPLATE: "Changed in the template's files",
+    Owner.SHARED: "Changed in shared files",
+    Owner.SERVICE: "Changed in other files",
+}
+
+
+CONFLICTS = (
+    "**There are conflicts**, committed with their markers; checks refuse them. Check out this "
+    "branch, resolve them, and push."
+)
+LEFT_OUT = """\
+**Not on this branch:** what the template changed below {folder}/, because the job's own token may
+not change it. Save this as update.patch, and run `git apply --3way update.patch` on this branch:
+
+{fence}diff
+{patch}{fence}"""
+
+
+def subject(update: Update) -> str:
+    return f"Update the template from {update.before} to {update.after}"
+
+
+def summary(update: Update) -> str:
+    """Sections of plain text, which is Markdown too; those without content are left out."""
+    parts = [
+        _list("Conflicts", _reasons(update.conflicts)),
+        *(_list(title, update.changed.get(owner, [])) for owner, title in HEADINGS.items()),
+        _list(
+            "Files of the template that you had changed",
+            (f"{path}: additions belong in {place}" for path, place in update.edited.items()),
+        ),
+        _list("Changed in the template, still deleted here", update.left_deleted),
+        f"# What is new\n\n{update.changelog}" if update.changelog else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def pull_request(update: Update, *, patch: str, left_out: str, lock: bool) -> str:
+    """The text of a pull request in Markdown."""
+    parts = [
+        f"{subject(update)}.",
+        "" if not update.conflicts else CONFLICTS,
+        "" if not patch else LEFT_OUT.format(folder=left_out, patch=patch, fence=_fence(patch)),
+        "" if lock else "uv.lock does not fit pyproject.toml yet: run `make lock` on this branch.",
+        summary(update),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _reasons(conflicts: dict[str, str]) -> Iterable[str]:
+    return (f"{path}: {reason}" for path, reason in conflicts.items())
+
+
+def _list(title: str, lines: Iterable[str]) -> str:
+    text = "\n".join(f"- {line}" for line in lines)
+    return f"# {title}\n\n{text}" if text else ""
+
+
+def _fence(text: str) -> str:
+    """A fence of Markdown that the text itself does not hold."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return fence

@@ -1,0 +1,70 @@
+"""A service that was made from a template: its folder and what its answers file records."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fleet import git
+from fleet.errors import FleetError
+
+ANSWERS_FILE = ".copier-answers.yml"
+
+
+@dataclass(frozen=True)
+class Service:
+    """`address` and `version` of the template as recorded; the `answers` without copier's own."""
+
+    folder: Path
+    address: str
+    version: str
+    answers: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Service":
+        """Raises FleetError when the folder holds no service of a repository."""
+        if not folder.is_dir():
+            raise FleetError(f"There is no folder {folder}.")
+        if git.run(folder, "rev-parse", "--git-dir").returncode:
+            raise FleetError(f"{folder} is not in a git repository: run `git init` and commit it.")
+        recorded = _recorded(folder / ANSWERS_FILE)
+        answers = {name: value for name, value in recorded.items() if not name.startswith("_")}
+        return cls(folder, str(recorded["_src_path"]), str(recorded["_commit"]), answers)
+
+    @property
+    def name(self) -> str:
+        return str(self.answers.get("service_name", self.folder.resolve().name))
+
+    @property
+    def prefix(self) -> str:
+        """The folder's path inside its repository: empty, or with a slash at its end."""
+        return git.git(self.folder, "rev-parse", "--show-prefix").strip()
+
+    def require_clean(self) -> None:
+        """Raises FleetError when there is work that is not committed."""
+        if lines := git.git(self.folder, "status", "--porcelain", "--", ".").splitlines():
+            named = ", ".join(line[3:] for line in lines[:3])
+            more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
+            raise FleetError(
+                f"{self.folder} has changes that are not committed ({named}{more}): "
+                "commit or stash them first."
+            )
+
+
+def _recorded(file: Path) -> dict[str, Any]:
+    try:
+        recorded = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FleetError(
+            f"{file.parent} has no {ANSWERS_FILE}: it was not made by `copier copy`."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise FleetError(f"{file} is not valid YAML: {reason}.") from error
+    if not isinstance(recorded, dict):
+        raise FleetError(f"{file} holds no answers.")
+    for key in ("_src_path", "_commit"):
+        if not recorded.get(key):
+            raise FleetError(f"{file} does not say {key}: render the service from a repository.")
+    return recorded

@@ -1,0 +1,137 @@
+"""A template's repository, cloned once with all its versions."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import copier
+import yaml
+from copier.errors import CopierError
+from packaging.version import InvalidVersion, Version
+
+from fleet import git
+from fleet.errors import FleetError
+from fleet.ownership import Ownership
+from fleet.service import ANSWERS_FILE
+
+SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
+
+
+def url(address: str) -> str:
+    """What git clones where copier was given an address with a shorthand (its documentation,
+    "Generating a template")."""
+    for shorthand, meaning in SHORTHANDS.items():
+        if address.startswith(shorthand):
+            return meaning + address.removeprefix(shorthand)
+    return address
+
+
+@contextmanager
+def open_template(address: str) -> Iterator["Template"]:
+    """A clone that lives as long as the block. Raises FleetError when git cannot get it."""
+    with TemporaryDirectory(prefix="template-") as folder:
+        cloned = git.run(Path(folder), "clone", "--quiet", "--no-checkout", url(address), "clone")
+        if cloned.returncode:
+            said = (cloned.stderr.strip().splitlines() or ["nothing"])[-1]
+            raise FleetError(f"The template {address} cannot be cloned; git says: {said}")
+        yield Template(address, Path(folder) / "clone")
+
+
+@dataclass(frozen=True)
+class Template:
+    address: str
+    clone: Path
+
+    @cached_property
+    def versions(self) -> list[str]:
+        """The released versions, the oldest first: tags as in PEP 440, like copier's."""
+        tags = [(_version(tag), tag) for tag in git.git(self.clone, "tag").split()]
+        return [tag for version, tag in sorted((v, t) for v, t in tags if v)]
+
+    @cached_property
+    def newest(self) -> str:
+        """The newest release that is no preview, or the newest commit of one without releases."""
+        final = [tag for tag in self.versions if not Version(tag).is_prerelease]
+        return final[-1] if final else self.describe("HEAD")
+
+    def describe(self, version: str) -> str:
+        """A version as copier records it: its tag, or the nearest tag and the commit."""
+        return git.git(self.clone, "describe", "--tags", "--always", self.commit(version)).strip()
+
+    def commit(self, version: str) -> str:
+        """The commit of a tag, branch or commit. Raises FleetError when there is none."""
+        for name in (version, f"origin/{version}"):
+            found = git.run(self.clone, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+            if not found.returncode:
+                return found.stdout.strip()
+        known = ", ".join(self.versions[-3:]) or "it has no releases"
+        raise FleetError(
+            f"The template {self.address} has no version {version} (its newest: {known})."
+        )
+
+    def precedes(self, version: str, other: str) -> bool:
+        """Whether a version is an ancestor of the other one, or that one itself."""
+        pair = (self.commit(version), self.commit(other))
+        return not git.run(self.clone, "merge-base", "--is-ancestor", *pair).returncode
+
+    def read(self, version: str, path: str) -> str:
+        """The text of a file of the template's repository, empty where it has none."""
+        return git.run(self.clone, "show", f"{self.commit(version)}:{path}").stdout
+
+    def require_questions(self, version: str, data: Iterable[str]) -> None:
+        """Raises FleetError for a name that is no question of a version: copier ignores those."""
+        questionnaire = yaml.safe_load(self.read(version, "copier.yml")) or {}
+        questions = sorted(name for name in questionnaire if not name.startswith("_"))
+        if unknown := sorted(set(data) - set(questions)):
+            raise FleetError(
+                f"Version {version} of the template does not ask {', '.join(unknown)}. "
+                f"Its questions: {', '.join(questions)}."
+            )
+
+    def ownership(self, version: str) -> Ownership:
+        return Ownership.parse(self.read(version, "ownership.toml"))
+
+    def render(self, version: str, answers: Mapping[str, Any], destination: Path) -> None:
+        """What `copier copy` of a version writes for these answers. Runs no code of the template.
+
+        Raises FleetError when the version refuses an answer, or wants to run code.
+        """
+        try:
+            copier.run_copy(
+                str(self.clone),
+                destination,
+                data=dict(answers),
+                vcs_ref=self.commit(version),
+                settings=copier.Settings(),  # nobody's own settings trust or answer
+                defaults=True,
+                quiet=True,
+            )
+        except (CopierError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise FleetError(
+                f"Version {version} of the template does not render with the service's answers: "
+                f"{reason}"
+            ) from error
+        file = destination / ANSWERS_FILE
+        text = file.read_text(encoding="utf-8")
+        source = yaml.safe_dump({"_src_path": self.address}, allow_unicode=True, width=9999)
+        recorded = re.sub(r"(?m)^_src_path: .*$", lambda _: source.strip(), text)
+        file.write_text(recorded, encoding="utf-8")
+
+
+def files(render: Path) -> list[str]:
+    """The paths of all files of a render, sorted."""
+    found = (file for file in render.rglob("*") if file.is_file())
+    return sorted(file.relative_to(render).as_posix() for file in found)
+
+
+def _version(tag: str) -> Version | None:
+    try:
+        return Version(tag)
+    except InvalidVersion:
+        return None

@@ -1,0 +1,50 @@
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fleet import cli
+from tests import services
+from tests.fleet.toys import FIRST, Toy
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command ended with, and what it printed."""
+
+    code: int
+    output: str
+    errors: str
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """`fleet(folder, "service", "update")` runs a command in a folder."""
+
+    def fleet(folder: Path, *arguments: str) -> Run:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["fleet", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        output, errors = capfd.readouterr()
+        return Run(int(end.value.code or 0), output, errors)
+
+    return fleet
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    """A template with the release v1.0.0."""
+    template = Toy(tmp_path / "template")
+    template.release("v1.0.0", FIRST)
+    return template
+
+
+@pytest.fixture
+def lamps(toy: Toy, tmp_path: Path) -> Path:
+    """A service made from v1.0.0, committed."""
+    service = toy.service(tmp_path / "lamps")
+    services.commit(service, "Start from the template")
+    return service

@@ -1,0 +1,125 @@
+"""Releases x presets x edits: what people did to a service survives every update.
+
+Merging an update into an edited service must give what the edit makes of a fresh service. Both
+updaters are tried: fleet, and plain `copier update`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+
+from fleet.service import Service
+from fleet.template import Template
+from fleet.update import update
+from tests.services import Environment
+from tests.updates import edits, history
+from tests.updates.edits import EDITS, Edit
+from tests.updates.history import CANDIDATE, Release
+from tests.updates.trees import (
+    Files,
+    all_files,
+    conflicts,
+    differences,
+    files_of,
+    seeds,
+    without_seeds,
+)
+
+RELEASES = history.releases()
+
+
+def cases(full: bool) -> list[tuple[Release, str, Edit]]:
+    """The whole product, or each release with each edit, and each preset with each edit."""
+    product = [(r, p, e) for r in RELEASES for p in r.presets for e in EDITS]
+    if full:
+        return product
+    chosen = []
+    for number, release in enumerate(RELEASES):
+        names = list(release.presets)
+        for position, edit in enumerate(EDITS):
+            chosen.append((release, names[(number + position) % len(names)], edit))
+    return chosen
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" not in metafunc.fixturenames:
+        return
+    metafunc.parametrize(
+        "case",
+        [
+            pytest.param(case, id=f"{case[0].version}-{case[1]}-{case[2].__name__}")
+            for case in cases(metafunc.config.getoption("--full"))
+        ],
+    )
+
+
+@pytest.mark.slow
+def test_an_update_gives_what_the_edit_makes_of_a_fresh_service(
+    case: tuple[Release, str, Edit],
+    released: Template,
+    rendered: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    release, preset, edit = case
+    answers = release.presets[preset]
+    service = edits.made(edit, rendered(release.version, answers), tmp_path / "my-service")
+    before = files_of(service)
+
+    made = update(Service.read(service), released)
+
+    fresh = rendered(CANDIDATE, answers)
+    assert (made.before, made.after, made.conflicts) == (release.version, CANDIDATE, {})
+    assert_updated(service, before, fresh, edits.made(edit, fresh, tmp_path / "fresh"), answers)
+    assert bool(made.edited) is (edit is edits.change_a_file_of_the_template)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_plain_copier_gives_the_same(
+    edit: Edit, rendered: Callable[..., Path], tmp_path: Path
+) -> None:
+    release, preset = RELEASES[0], "defaults"
+    answers = release.presets[preset]
+    service = edits.made(edit, rendered(release.version, answers), tmp_path / "my-service")
+    before = files_of(service)
+
+    copier.run_update(service, defaults=True, overwrite=True, quiet=True)
+
+    fresh = rendered(CANDIDATE, answers)
+    assert_updated(service, before, fresh, edits.made(edit, fresh, tmp_path / "fresh"), answers)
+
+
+def assert_updated(
+    service: Path, before: Files, fresh: Path, edited: Path, answers: dict[str, Any]
+) -> None:
+    """Seeds and files of the service's own are as before, all others as in the edited fresh one."""
+    after, template = files_of(service), without_seeds(all_files(fresh))
+    own = {path: file for path, file in before.items() if path not in template}
+    expected = {path: file for path, file in files_of(edited).items() if path in template}
+    assert conflicts(service) == []
+    assert differences({p: f for p, f in after.items() if p in template}, expected) == {}
+    assert differences(seeds(after), seeds(before)) == {}
+    assert differences({p: f for p, f in after.items() if p not in template}, own) == {}
+    recorded = history.answers_in(service / ".copier-answers.yml")
+    assert {name: recorded[name] for name in answers} == answers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
+def test_the_seeds_of_a_release_pass_on_the_core_of_today(
+    release: Release,
+    released: Template,
+    rendered: Callable[..., Path],
+    environment: Environment,
+    tmp_path: Path,
+) -> None:
+    before = rendered(release.version, release.presets["defaults"])
+    service = edits.made(edits.change_settings, before, tmp_path / "my-service")
+
+    update(Service.read(service), released)
+
+    environment.run(service, "make", "check", "test")
+    assert differences(seeds(files_of(service)), seeds(all_files(before))) == {}
