@@ -27,7 +27,7 @@ app = typer.Typer(
 one = typer.Typer(help="The service in this folder.", no_args_is_help=True)
 app.add_typer(one, name="service")
 
-CHECKS = ["make", "lock", "check", "test"]
+CHECKS = ["make", "--no-print-directory", "lock", "check", "test"]
 
 To = Annotated[str, typer.Option(help="A version of the template; by default the newest.")]
 Data = Annotated[list[str], typer.Option(help="An answer that changes, as question=answer.")]

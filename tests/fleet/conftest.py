@@ -19,8 +19,11 @@ class Run:
     errors: str
 
 
+Fleet = Callable[..., Run]
+
+
 @pytest.fixture
-def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Fleet:
     """`fleet(folder, "service", "update")` runs a command in a folder."""
 
     def fleet(folder: Path, *arguments: str) -> Run:

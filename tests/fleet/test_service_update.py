@@ -1,15 +1,12 @@
 """`fleet service update`: nothing of a service is lost, and the exit code tells the truth."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests import services
-from tests.fleet.conftest import Run
+from tests.fleet.conftest import Fleet
 from tests.fleet.toys import FIRST, LINES, Toy, edit, status
-
-Fleet = Callable[..., Run]
 
 UPDATE = ("service", "update")
 NEXT = "template/next.txt"

@@ -14,6 +14,7 @@ import pytest
 from fleet import changelog
 from tests import services
 from tests.updates import history
+from tests.updates.edits import EDITS
 
 CHANGELOG = services.ROOT / "CHANGELOG.md"
 RELEASES = history.releases()
@@ -138,3 +139,12 @@ def test_nothing_new_is_no_release(repository: Path, prepare: Prepare) -> None:
         1,
         "CHANGELOG.md has nothing below [Unreleased]: there is nothing to release.\n",
     )
+
+
+def test_the_page_of_tested_updates_has_every_release_and_every_edit() -> None:
+    lines = (services.ROOT / "docs/updates.md").read_text().splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    all_pass = [f"{len(release.presets)} of {len(release.presets)}" for release in RELEASES]
+
+    assert table[0] == ["what a person did", *(release.version for release in RELEASES)]
+    assert table[2:] == [[edit.__name__.replace("_", " "), *all_pass] for edit in EDITS]
