@@ -117,7 +117,12 @@ MAY_CHANGE: dict[str, set[str]] = {
         "README.md",
         "compose.yaml",
     },
-    "ci": {".github/workflows/ci.yml", ".github/workflows/image.yml", ".gitlab-ci.yml"},
+    "ci": {
+        ".github/workflows/ci.yml",
+        ".github/workflows/image.yml",
+        ".github/workflows/template-update.yml",
+        ".gitlab-ci.yml",
+    },
     "license": {"LICENSE-APACHE", "LICENSE-MIT", "pyproject.toml"},
     "team": {"CODEOWNERS"},
     "http_port": {"Dockerfile", "Makefile", "README.md", "compose.yaml"},
