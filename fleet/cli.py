@@ -1,22 +1,12 @@
 """The command line."""
 
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import IntEnum
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from fleet import report
-from fleet.drift import drift
+from fleet.commands import service
+from fleet.commands.options import Exit
 from fleet.errors import FleetError
-from fleet.propose import propose
-from fleet.service import Service
-from fleet.template import Template, open_template
-from fleet.update import is_up_to_date, update
 
 app = typer.Typer(
     help="Bring services forward with their template.",
@@ -24,22 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-one = typer.Typer(help="The service in this folder.", no_args_is_help=True)
-app.add_typer(one, name="service")
-
-CHECKS = ["make", "--no-print-directory", "lock", "check", "test"]
-
-To = Annotated[str, typer.Option(help="A version of the template; by default the newest.")]
-Data = Annotated[list[str], typer.Option(help="An answer that changes, as question=answer.")]
-
-
-class Exit(IntEnum):
-    """What the exit code of a command tells."""
-
-    REFUSED = 1
-    CONFLICTS = 2
-    CHECKS_FAILED = 3
-    DRIFT = 4
+app.add_typer(service.app, name="service")
 
 
 def main() -> None:
@@ -49,72 +24,3 @@ def main() -> None:
     except FleetError as error:
         typer.echo(f"fleet: {error}", err=True)
         sys.exit(Exit.REFUSED)
-
-
-@one.command("update")
-def update_service(
-    to: To = "",
-    data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
-    checks: Annotated[bool, typer.Option(help="Run `make lock check test` afterwards.")] = True,
-) -> None:
-    """Merge what the template has changed into the working tree. Commits nothing.
-
-    Exits with 1 when it refuses, with 2 when there are conflicts, with 3 when checks fail.
-    """
-    with this_service() as (service, template):
-        if not data and is_up_to_date(service, template, to):
-            typer.echo(f"{service.name} is up to date with the template: {service.version}.")
-            return
-        made = update(service, template, to=to, data=answers(data))
-    typer.echo(f"{report.subject(made)}.\n\n{report.summary(made)}\n")
-    if made.conflicts:
-        typer.echo("Resolve the conflicts and `git add` the files, then: make lock check test")
-        raise typer.Exit(Exit.CONFLICTS)
-    if checks and subprocess.run(CHECKS, check=False).returncode:
-        typer.echo("The update is merged, but `make lock check test` fails: see above.")
-        raise typer.Exit(Exit.CHECKS_FAILED)
-    typer.echo("Read it with `git diff HEAD`, then commit.")
-
-
-@one.command("drift")
-def show_drift() -> None:
-    """Show how files of the template differ from the recorded version. Exits with 4 if any do."""
-    with this_service() as (service, template):
-        diffs = drift(service, template)
-    if diffs:
-        typer.echo("".join(diffs.values()), nl=False)
-        raise typer.Exit(Exit.DRIFT)
-    typer.echo(f"{service.name} has the template's files as {service.version} has them.")
-
-
-@one.command("branch")
-def make_branch(
-    body: Annotated[Path, typer.Option(help="Where the text of the pull request goes.")],
-    leave_out: Annotated[str, typer.Option(help="A folder whose changes become a patch.")] = "",
-) -> None:
-    """Commit the newest version to a branch of its own, and print the branch's name.
-
-    Prints nothing when the service is up to date.
-    """
-    with this_service() as (service, template):
-        if is_up_to_date(service, template):
-            return
-        proposal = propose(service, template, leave_out=leave_out)
-    body.write_text(proposal.body, encoding="utf-8")
-    typer.echo(proposal.branch)
-
-
-@contextmanager
-def this_service() -> Iterator[tuple[Service, Template]]:
-    service = Service.read(Path.cwd())
-    with open_template(service.address) as template:
-        yield service, template
-
-
-def answers(data: list[str]) -> dict[str, str]:
-    """Raises FleetError for what is not `question=answer`."""
-    pairs = [item.partition("=") for item in data]
-    for name, equals, _ in pairs:
-        if not (name and equals):
-            raise FleetError(f'"{name}" is not an answer: write --data question=answer.')
-    return {name: value for name, _, value in pairs}

@@ -15,7 +15,7 @@ def drift(service: Service, template: Template) -> dict[str, str]:
     ownership = template.ownership(template.newest)
     with TemporaryDirectory(prefix="render-") as folder:
         render = Path(folder)
-        template.render(service.version, service.answers, render)
+        template.render(service.version, service.answers, render, leave_out=ownership.others)
         owned = [path for path in files(render) if ownership.owner(path) is Owner.TEMPLATE]
         diffs = {path: _diff(render, service.folder, path) for path in owned}
     return {path: diff for path, diff in diffs.items() if diff and path != ANSWERS_FILE}

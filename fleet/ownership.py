@@ -22,6 +22,8 @@ class Ownership:
 
     patterns: dict[Owner, GitIgnoreSpec]
     places: dict[str, str]
+    others: tuple[str, ...]
+    """The patterns of files that are not the template's own."""
 
     @classmethod
     def parse(cls, text: str) -> "Ownership":
@@ -36,7 +38,8 @@ class Ownership:
         patterns = {
             Owner(name): GitIgnoreSpec.from_lines(list(it)) for name, it in declared.items()
         }
-        return cls(patterns, dict(declared.get(Owner.TEMPLATE, {})))
+        others = (*declared.get(Owner.SHARED, ()), *declared.get(Owner.SEED, ()))
+        return cls(patterns, dict(declared.get(Owner.TEMPLATE, {})), others)
 
     def owners(self, path: str) -> list[Owner]:
         """The classes whose patterns a path fits: exactly one for every rendered file."""

@@ -1,8 +1,8 @@
 """Puts an update on a branch of its own, with the text of a pull request: what the scheduled job
 of a service does."""
 
+import os
 import subprocess
-import sys
 from dataclasses import dataclass, replace
 
 from fleet import git, report
@@ -68,10 +68,13 @@ def _without(made: Update, folder: str) -> Update:
 
 def _lock(service: Service, made: Update) -> bool:
     """Whether uv.lock fits pyproject.toml again. It cannot while that has conflicts."""
+    if not (service.folder / "uv.lock").exists():
+        return True
     if "pyproject.toml" in made.conflicts:
         return False
-    make = ["make", "--silent", "lock"]
-    return subprocess.run(make, cwd=service.folder, stdout=sys.stderr, check=False).returncode == 0
+    uv = os.environ.get("UV", "uv")  # uv names itself to what it runs
+    command = [uv, "lock", "--quiet"]
+    return subprocess.run(command, cwd=service.folder, check=False).returncode == 0
 
 
 def _identity(service: Service) -> dict[str, str]:

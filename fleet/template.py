@@ -1,7 +1,7 @@
 """A template's repository, cloned once with all its versions."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,8 +96,16 @@ class Template:
     def ownership(self, version: str) -> Ownership:
         return Ownership.parse(self.read(version, "ownership.toml"))
 
-    def render(self, version: str, answers: Mapping[str, Any], destination: Path) -> None:
+    def render(
+        self,
+        version: str,
+        answers: Mapping[str, Any],
+        destination: Path,
+        *,
+        leave_out: Sequence[str] = (),
+    ) -> None:
         """What `copier copy` of a version writes for these answers. Runs no code of the template.
+        What fits the patterns `leave_out` is not written.
 
         Raises FleetError when the version refuses an answer, or wants to run code.
         """
@@ -107,6 +115,7 @@ class Template:
                 destination,
                 data=dict(answers),
                 vcs_ref=self.commit(version),
+                exclude=leave_out,
                 settings=copier.Settings(),  # nobody's own settings trust or answer
                 defaults=True,
                 quiet=True,

@@ -49,7 +49,7 @@ def test_an_update_is_committed_to_a_branch_of_its_own(
     assert body.read_text() == (
         "Update the template from v1.0.0 to v1.1.0.\n\n# Changed in other files\n\n- next.txt\n"
     )
-    assert (lamps / ".git/made").read_text() == "lock\n"
+    assert not (lamps / ".git/made").exists()  # nothing of the service was run
 
 
 def test_nothing_to_update_is_no_branch_and_no_text(fleet: Fleet, lamps: Path, body: Path) -> None:
@@ -91,7 +91,10 @@ def test_conflicts_are_committed_with_their_markers_and_told(
 def test_a_lock_that_cannot_be_made_is_told(
     fleet: Fleet, toy: Toy, lamps: Path, body: Path
 ) -> None:
-    toy.release("v1.1.0", {"template/Makefile": "lock:\n\t@exit 1\n"})
+    (lamps / "pyproject.toml").write_text("not TOML\n")
+    (lamps / "uv.lock").write_text("version = 1\n")
+    services.commit(lamps, "Lock")
+    toy.release("v1.1.0", {"template/next.txt": "next\n"})
 
     run = fleet(lamps, "service", "branch", "--body", str(body))
 

@@ -1,0 +1,81 @@
+"""`fleet service`: what the Makefile of a service runs."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleet import report
+from fleet.commands.options import Data, Exit, To, answers
+from fleet.drift import drift
+from fleet.propose import propose
+from fleet.service import Service
+from fleet.template import Template, open_template
+from fleet.update import is_up_to_date, update
+
+app = typer.Typer(help="The service in this folder.", no_args_is_help=True)
+
+CHECKS = ["make", "--no-print-directory", "lock", "check", "test"]
+
+
+@app.command("update")
+def update_service(
+    to: To = "",
+    data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
+    checks: Annotated[bool, typer.Option(help="Run `make lock check test` afterwards.")] = True,
+) -> None:
+    """Merge what the template has changed into the working tree. Commits nothing.
+
+    Exits with 1 when it refuses, with 2 when there are conflicts, with 3 when checks fail.
+    """
+    with this_service() as (service, template):
+        if not data and is_up_to_date(service, template, to):
+            typer.echo(f"{service.name} is up to date with the template: {service.version}.")
+            return
+        made = update(service, template, to=to, data=answers(data))
+    typer.echo(f"{report.subject(made)}.\n\n{report.summary(made)}\n")
+    if made.conflicts:
+        typer.echo("Resolve the conflicts and `git add` the files, then: make lock check test")
+        raise typer.Exit(Exit.CONFLICTS)
+    if checks and subprocess.run(CHECKS, check=False).returncode:
+        typer.echo("The update is merged, but `make lock check test` fails: see above.")
+        raise typer.Exit(Exit.CHECKS_FAILED)
+    typer.echo("Read it with `git diff HEAD`, then commit.")
+
+
+@app.command("drift")
+def show_drift() -> None:
+    """Show how files of the template differ from the recorded version. Exits with 4 if any do."""
+    with this_service() as (service, template):
+        diffs = drift(service, template)
+    if diffs:
+        typer.echo("".join(diffs.values()), nl=False)
+        raise typer.Exit(Exit.DRIFT)
+    typer.echo(f"{service.name} has the template's files as {service.version} has them.")
+
+
+@app.command("branch")
+def make_branch(
+    body: Annotated[Path, typer.Option(help="Where the text of the pull request goes.")],
+    leave_out: Annotated[str, typer.Option(help="A folder whose changes become a patch.")] = "",
+) -> None:
+    """Commit the newest version to a branch of its own, and print the branch's name.
+
+    Prints nothing when the service is up to date.
+    """
+    with this_service() as (service, template):
+        if is_up_to_date(service, template):
+            return
+        proposal = propose(service, template, leave_out=leave_out)
+    body.write_text(proposal.body, encoding="utf-8")
+    typer.echo(proposal.branch)
+
+
+@contextmanager
+def this_service() -> Iterator[tuple[Service, Template]]:
+    service = Service.read(Path.cwd())
+    with open_template(service.address) as template:
+        yield service, template

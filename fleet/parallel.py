@@ -1,0 +1,88 @@
+"""Does one thing with many services at once, and shows how far it is."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import Progress
+
+from fleet.errors import FleetError
+from fleet.service import Service
+from fleet.template import Template, open_template
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Templates:
+    """One clone for each address that services record, as long as the block lives."""
+
+    stack: ExitStack
+    opened: dict[str, Template | FleetError] = field(default_factory=dict)
+
+    def get(self, address: str) -> Template:
+        """Raises FleetError, each time, for one that cannot be cloned."""
+        if address not in self.opened:
+            try:
+                self.opened[address] = self.stack.enter_context(open_template(address))
+            except FleetError as error:
+                self.opened[address] = error
+        found = self.opened[address]
+        if isinstance(found, FleetError):
+            raise found
+        return found
+
+
+@contextmanager
+def open_templates() -> Iterator[Templates]:
+    with ExitStack() as stack:
+        yield Templates(stack)
+
+
+def for_each(
+    folders: Sequence[Path],
+    work: Callable[[Service, Template], Result],
+    refused: Callable[[Path, str], Result],
+) -> list[Result]:
+    """What `work` returns for each service, in their order; `refused` where it raised FleetError.
+
+    `work` runs in other processes: it must be a function of a module, or a partial of one.
+    """
+    results: dict[Path, Result] = {}
+    with open_templates() as templates, _pool() as pool, _progress() as progress:
+        bar = progress.add_task("services", total=len(folders))
+        waiting = {}
+        for folder in folders:
+            try:
+                service = Service.read(folder)
+                waiting[pool.submit(work, service, templates.get(service.address))] = folder
+            except FleetError as error:
+                results[folder] = refused(folder, str(error))
+                progress.advance(bar)
+        for done in as_completed(waiting):
+            folder = waiting[done]
+            try:
+                results[folder] = done.result()
+            except FleetError as error:
+                results[folder] = refused(folder, str(error))
+            progress.advance(bar)
+    return [results[folder] for folder in folders]
+
+
+def _pool() -> ProcessPoolExecutor:
+    """Processes: copier is bound by Python. Spawned: the thread of a progress bar would not survive."""
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+
+
+def _progress() -> Progress:
+    """On standard error, and only for a person who watches."""
+    return Progress(
+        console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()
+    )
