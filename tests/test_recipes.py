@@ -211,3 +211,14 @@ def test_make_dev_serves_an_edit_without_a_restart(
 
         assert "Traceback" not in served.said
         assert served.left() == []
+
+
+def test_targets_of_the_service_s_own_live_beside_the_makefile(
+    copy: Path, environment: Environment
+) -> None:
+    (copy / "local.mk").write_text("greet: ## Say hello\n\t@echo hello from $(PORT)\n")
+
+    output = type_in_bash(copy, environment, "make greet", "make help")
+
+    assert output.startswith("hello from 8000\n")
+    assert "  greet           Say hello\n" in output

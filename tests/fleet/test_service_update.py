@@ -163,6 +163,17 @@ def test_seeds_are_neither_changed_nor_restored_nor_added(
     assert status(lamps) == ["M  .copier-answers.yml", "A  next.txt"]
 
 
+def test_an_answers_file_that_somebody_wrote_otherwise_is_no_conflict(
+    fleet: Fleet, toy: Toy, lamps: Path
+) -> None:
+    edit(lamps, ".copier-answers.yml", "_commit: v1.0.0\n", '# Mine.\n_commit: "v1.0.0"\n')
+    toy.release("v1.1.0", {NEXT: "next\n"})
+
+    run = fleet(lamps, *UPDATE)
+
+    assert (run.code, status(lamps)) == (0, ["M  .copier-answers.yml", "A  next.txt"])
+
+
 @pytest.mark.parametrize("change", ["changed", "new", "staged"])
 def test_work_that_is_not_committed_is_refused_and_kept(
     fleet: Fleet, toy: Toy, lamps: Path, change: str
