@@ -98,6 +98,28 @@ def test_a_renamed_file_takes_the_edits_along(fleet: Fleet, toy: Toy, lamps: Pat
     assert (lamps / "shared2.txt").read_text() == LINES.replace("line 5", "mine")
 
 
+def test_a_file_of_the_service_stays_where_it_is_when_its_folder_is_renamed(
+    fleet: Fleet, toy: Toy, tmp_path: Path
+) -> None:
+    names = ("one", "two", "three")
+    texts = {name: LINES.replace("line", name) for name in names}
+    toy.release("v1.1.0", {f"template/old/{name}.txt": texts[name] for name in names})
+    service = toy.service(tmp_path / "service", "v1.1.0")
+    (service / "old/mine.txt").write_text("mine\n")
+    services.commit(service, "Start")
+    toy.release(
+        "v1.2.0",
+        {f"template/old/{name}.txt": None for name in names}
+        | {f"template/new/{name}.txt": texts[name] for name in names},
+    )
+
+    run = fleet(service, *UPDATE)
+
+    assert run.code == 0
+    assert (service / "old/mine.txt").read_text() == "mine\n"
+    assert (service / "new/one.txt").read_text() == texts["one"]
+
+
 def test_an_edited_file_that_the_template_removes_is_a_conflict(
     fleet: Fleet, toy: Toy, lamps: Path
 ) -> None:
@@ -172,6 +194,14 @@ def test_an_answers_file_that_somebody_wrote_otherwise_is_no_conflict(
     run = fleet(lamps, *UPDATE)
 
     assert (run.code, status(lamps)) == (0, ["M  .copier-answers.yml", "A  next.txt"])
+
+
+def test_a_file_that_git_would_ignore_is_updated_too(fleet: Fleet, toy: Toy, lamps: Path) -> None:
+    toy.release("v1.1.0", {"template/.gitignore.jinja": "*.log\n", "template/kept.log": "kept\n"})
+
+    run = fleet(lamps, *UPDATE)
+
+    assert (run.code, (lamps / "kept.log").read_text()) == (0, "kept\n")
 
 
 @pytest.mark.parametrize("change", ["changed", "new", "staged"])
@@ -280,7 +310,12 @@ def test_an_answer_that_a_newer_version_refuses_is_an_error_not_a_reset(
     assert status(service) == []
 
 
-def test_a_template_that_wants_to_run_code_is_refused(fleet: Fleet, toy: Toy, lamps: Path) -> None:
+def test_a_template_that_wants_to_run_code_is_refused_whatever_the_user_trusts(
+    fleet: Fleet, toy: Toy, lamps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "settings.yml"
+    settings.write_text("trust: [/]\n")
+    monkeypatch.setenv("COPIER_SETTINGS_PATH", str(settings))
     toy.release("v1.1.0", {"copier.yml": f"{FIRST['copier.yml']}_tasks: ['touch ran']\n"})
 
     run = fleet(lamps, *UPDATE)
@@ -293,9 +328,8 @@ def test_a_service_may_live_in_a_folder_of_a_repository(
     fleet: Fleet, toy: Toy, tmp_path: Path
 ) -> None:
     service = toy.service(tmp_path / "mono" / "services" / "lamps")
-    (tmp_path / "mono" / "other.txt").write_text("other\n")
+    (service / "shared.txt").write_text(LINES.replace("line 5", "mine"))
     services.commit(tmp_path / "mono", "Start")
-    edit(service, "shared.txt", "line 5", "mine")
     (tmp_path / "mono" / "other.txt").write_text("not committed, and not in the service\n")
     toy.release("v1.1.0", {"template/shared.txt": LINES.replace("line 5", "theirs"), NEXT: "1\n"})
 
@@ -304,7 +338,12 @@ def test_a_service_may_live_in_a_folder_of_a_repository(
     assert run.code == 2
     assert "# Conflicts\n\n- shared.txt: changed" in run.output
     assert "# Changed in other files\n\n- next.txt\n" in run.output
-    assert (service / "next.txt").read_text() == "1\n"
+    assert status(tmp_path / "mono") == [
+        "M  services/lamps/.copier-answers.yml",
+        "A  services/lamps/next.txt",
+        "UU services/lamps/shared.txt",
+        "?? other.txt",
+    ]
 
 
 @pytest.mark.parametrize(
