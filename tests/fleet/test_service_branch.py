@@ -74,6 +74,19 @@ def test_the_branch_is_never_written_anew(fleet: Fleet, toy: Toy, lamps: Path, b
     assert services.git(lamps, "show-ref") == before
 
 
+def test_work_that_is_not_committed_is_refused_before_there_is_a_branch(
+    fleet: Fleet, toy: Toy, lamps: Path, body: Path
+) -> None:
+    toy.release("v1.1.0", {"template/next.txt": "next\n"})
+    (lamps / "shared.txt").write_text("mine\n")
+    before = services.git(lamps, "show-ref")
+
+    run = fleet(lamps, "service", "branch", "--body", str(body))
+
+    assert (run.code, services.git(lamps, "show-ref"), branch(lamps)) == (1, before, "main")
+    assert (lamps / "shared.txt").read_text() == "mine\n"
+
+
 def test_conflicts_are_committed_with_their_markers_and_told(
     fleet: Fleet, toy: Toy, lamps: Path, body: Path
 ) -> None:

@@ -235,6 +235,18 @@ def test_a_version_can_be_chosen(fleet: Fleet, toy: Toy, lamps: Path) -> None:
     assert (run.code, (lamps / "next.txt").read_text()) == (0, "1.1\n")
 
 
+def test_a_branch_of_the_template_is_a_version_too(fleet: Fleet, toy: Toy, lamps: Path) -> None:
+    services.git(toy.folder, "switch", "--quiet", "--create", "next")
+    toy.change({NEXT: "next\n"})
+    services.commit(toy.folder, "Next")
+    services.git(toy.folder, "switch", "--quiet", "-")
+
+    run = fleet(lamps, *UPDATE, "--to", "next")
+
+    assert (run.code, (lamps / "next.txt").read_text()) == (0, "next\n")
+    assert "_commit: v1.0.0-1-g" in (lamps / ".copier-answers.yml").read_text()
+
+
 def test_the_newest_version_is_no_preview(fleet: Fleet, toy: Toy, lamps: Path) -> None:
     toy.release("v1.10.0", {NEXT: "1.10\n"})
     toy.release("v2.0.0rc1", {NEXT: "2.0\n"})
