@@ -91,6 +91,9 @@ def test_conflicts_are_committed_with_their_markers_and_told(
     fleet: Fleet, toy: Toy, lamps: Path, body: Path
 ) -> None:
     edit(lamps, "shared.txt", "line 5", "mine")
+    hook = lamps / ".git/hooks/pre-commit"  # like the one that refuses conflict markers
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
     toy.release("v1.1.0", {"template/shared.txt": LINES.replace("line 5", "theirs")})
 
     run = fleet(lamps, "service", "branch", "--body", str(body))
