@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from app import api, health
 from app.core.checks import warn_about_connections
+from app.core.collector import settle_garbage_collector
 from app.core.config import PROJECT, Settings, settings
 from app.core.database import open_database
 from app.core.database_errors import add_database_error_handlers
@@ -25,6 +26,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with open_database(settings) as database:
             app.state.database = database
             await warn_about_connections(database.probe_engine, settings)
+            settle_garbage_collector()
             with drain_on_sigterm(app.state, delay_seconds=settings.drain_seconds):
                 logger.info("The service has started.", environment=settings.environment)
                 yield

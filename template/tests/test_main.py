@@ -1,10 +1,14 @@
+import gc
 import logging
+import subprocess
+import sys
 
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 
 from app import main
+from app.core.collector import OBJECTS
 from app.core.config import PROJECT, Settings
 from app.main import create_app
 
@@ -45,3 +49,21 @@ async def test_readiness_has_the_time_limit_of_its_settings(settings: Settings) 
     app = create_app(settings.model_copy(update={"ready_timeout_seconds": 0.25}))
 
     assert app.state.readiness.timeout_seconds == 0.25
+
+
+def test_a_start_does_not_pay_for_alembic() -> None:
+    """Only the first probe needs it: a tenth of a second."""
+    code = "import app.main, sys; sys.exit('alembic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603  # ours
+
+    assert done.returncode == 0
+
+
+async def test_a_service_that_has_started_leaves_little_to_the_garbage_collector(
+    settings: Settings,
+) -> None:
+    app = create_app(settings)
+
+    async with app.router.lifespan_context(app):
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold()[0] == OBJECTS
