@@ -513,7 +513,7 @@ async def test_queries_are_counted(
 
 
 async def test_each_read_is_a_transaction_of_its_own(settings: Settings) -> None:
-    async with open_database(settings) as database, database.read() as session:
+    async with open_database(settings) as database, database.read() as session, session.begin():
         moments = {await session.scalar(text("SELECT now()")) for _ in range(2)}
 
     assert len(moments) == 2
