@@ -22,7 +22,7 @@ SEED = f"""
         '2026-01-02 00:00:00.5Z'
     FROM generate_series(1, {ROWS}) n
 """
-AS_NEW = ("DELETE FROM item WHERE name NOT LIKE 'lamp %'", "VACUUM ANALYZE item", "CHECKPOINT")
+FILL = ("TRUNCATE item", SEED, "VACUUM ANALYZE item", "CHECKPOINT")
 
 
 @contextmanager
@@ -36,13 +36,13 @@ def migrated_database(service: Path) -> Iterator[str]:
             check=True,
             capture_output=True,
         )
-        execute(url, SEED)
+        fill(url)
         yield url
 
 
-def clean(url: str) -> None:
-    """Remove what was written since."""
-    execute(url, *AS_NEW)
+def fill(url: str) -> None:
+    """Have the `ROWS` items in it, as they were in the beginning, and no other."""
+    execute(url, *FILL)
 
 
 def version(url: str) -> str:

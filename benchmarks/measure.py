@@ -47,11 +47,12 @@ def _rounds(service: Path, url: str, size: Size, processes: int) -> Iterator[Row
             stack.enter_context(serve(contender, service, url, processes=processes))
             for contender in size.contenders
         ]
+        database.fill(url)
         for server in servers:
             checks.check(server.contender, server.url)
         cursors = checks.cursors(servers[0].url)
         for number in range(WARM_UP, size.rounds):
-            database.clean(url)
+            database.fill(url)
             for each in _loads(size, processes, number):
                 rows = [_sample(server, each, cursors) for server in servers]
                 yield from rows if number != WARM_UP else ()
@@ -90,6 +91,7 @@ def _fact(contender: Contender, service: Path, url: str, size: Size) -> Row:
         imports.append(round(import_seconds(contender, service, url), 3))
         with serve(contender, service, url) as server:
             starts.append(round(server.seconds_to_ready, 3))
+    database.fill(url)
     with counting(url) as wire, serve(contender, service, wire.url) as server:
         checks.check(contender, server.url)
         round_trips = {work: _round_trips(work, server, wire) for work in size.works}
