@@ -31,7 +31,11 @@ class Load(NamedTuple):
 
 def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
     """All that a size asks for: facts of each contender, loads, and the service without parts."""
-    facts = [_fact(contender, service, url, size) for contender in size.contenders]
+    starts = _starts(service, url, size)
+    facts = [
+        {"contender": contender.name, **starts[contender], **_fact(contender, service, url, size)}
+        for contender in size.contenders
+    ]
     loads = [row for count in size.processes for row in _rounds(service, url, size, count)]
     parts: list[Row] = []
     if size.parts:
@@ -84,25 +88,26 @@ def _sample(server: Server, given: Load, cursors: Sequence[str]) -> Row:
     }
 
 
-def _fact(contender: Contender, service: Path, url: str, size: Size) -> Row:
-    """What needs no load: seconds to import and to start, round trips of each work, memory."""
-    imports, starts = [], []
+def _starts(service: Path, url: str, size: Size) -> dict[Contender, Row]:
+    """Seconds to import, and from the start of a process to its first answer."""
+    found: dict[Contender, Row] = {
+        each: {"import_s": [], "ready_s": []} for each in size.contenders
+    }
     for _ in range(size.rounds):
-        imports.append(round(import_seconds(contender, service, url), 3))
-        with serve(contender, service, url) as server:
-            starts.append(round(server.seconds_to_ready, 3))
+        for contender, seconds in found.items():
+            seconds["import_s"].append(round(import_seconds(contender, service, url), 3))
+            with serve(contender, service, url) as server:
+                seconds["ready_s"].append(round(server.seconds_to_ready, 3))
+    return found
+
+
+def _fact(contender: Contender, service: Path, url: str, size: Size) -> Row:
+    """Round trips of each work, and the memory that a process has after some."""
     database.fill(url)
     with counting(url) as wire, serve(contender, service, wire.url) as server:
         checks.check(contender, server.url)
         round_trips = {work: _round_trips(work, server, wire) for work in size.works}
-        megabytes = round(server.megabytes(), 1)
-    return {
-        "contender": contender.name,
-        "import_s": imports,
-        "ready_s": starts,
-        "round_trips": round_trips,
-        "rss_mb": megabytes,
-    }
+        return {"round_trips": round_trips, "rss_mb": round(server.megabytes(), 1)}
 
 
 def _round_trips(work: str, server: Server, wire: Wire) -> float:

@@ -15,7 +15,7 @@ class Contender:
 
     name: str
     app: str
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 def part(name: str, without: str) -> Contender:

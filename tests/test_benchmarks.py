@@ -43,6 +43,17 @@ def test_every_contender_does_the_work_and_is_measured(
     assert (tmp_path / "results.svg").read_text().startswith("<svg ")
 
 
+@pytest.mark.slow
+def test_the_start_of_a_service_does_not_pay_for_alembic(
+    service: Path, environment: Environment
+) -> None:
+    """Only its first probe needs it: a tenth of a second."""
+    code = "import os; os.environ['POSTGRES_URL'] = 'postgresql:///none'; "
+    code += "import app.main, sys; sys.exit('alembic' in sys.modules)"
+
+    environment.run(service, str(environment.folder / "bin" / "python"), "-c", code)
+
+
 @asynccontextmanager
 async def answering(*statuses: str) -> AsyncIterator[int]:
     """The port of a server that gives these answers in turn."""

@@ -1,7 +1,5 @@
 import gc
 import logging
-import subprocess
-import sys
 
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
@@ -49,14 +47,6 @@ async def test_readiness_has_the_time_limit_of_its_settings(settings: Settings) 
     app = create_app(settings.model_copy(update={"ready_timeout_seconds": 0.25}))
 
     assert app.state.readiness.timeout_seconds == 0.25
-
-
-def test_a_start_does_not_pay_for_alembic() -> None:
-    """Only the first probe needs it: a tenth of a second."""
-    code = "import app.main, sys; sys.exit('alembic' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603  # ours
-
-    assert done.returncode == 0
 
 
 async def test_a_service_that_has_started_leaves_little_to_the_garbage_collector(

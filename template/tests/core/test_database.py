@@ -644,7 +644,7 @@ async def test_a_burst_of_reads_finds_the_connections_of_the_last_one(settings: 
 
         async def read(_: int) -> int | None:
             process: int | None = await database.read().scalar(
-                text("SELECT pg_backend_pid() FROM pg_sleep(0.05)")
+                text("SELECT pg_backend_pid() FROM pg_sleep(0.02)")
             )
             return process
 
