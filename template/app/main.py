@@ -23,10 +23,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settle_garbage_collector()
         async with open_database(settings) as database:
             app.state.database = database
             await warn_about_connections(database.probe_engine, settings)
-            settle_garbage_collector()
             with drain_on_sigterm(app.state, delay_seconds=settings.drain_seconds):
                 logger.info("The service has started.", environment=settings.environment)
                 yield
