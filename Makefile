@@ -6,7 +6,7 @@ POSTGRES_15 := /usr/lib/postgresql/15/bin
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-full test-system check format release
+.PHONY: help demo test test-fast test-full test-system bench check format release
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,6 +32,9 @@ test-full: $(UV) check ## Test everything in full size
 test-system: $(UV) ## Test what needs a package of Debian: Postgres 15
 	@test -x $(POSTGRES_15)/postgres || { apt-get update --quiet && apt-get install --quiet --yes postgresql-15; }
 	@$(RUN) pytest -m system
+
+bench: $(UV) ## Measure a service beside others, in docs/benchmarks/ (25 minutes)
+	@$(RUN) python -m benchmarks
 
 check: $(UV) ## Check format, lint and types of the template's own code
 	@$(RUN) ruff format --check

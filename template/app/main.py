@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from app import api, health
 from app.core.checks import warn_about_connections
+from app.core.collector import settle_garbage_collector
 from app.core.config import PROJECT, Settings, settings
 from app.core.database import open_database
 from app.core.database_errors import add_database_error_handlers
@@ -22,6 +23,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settle_garbage_collector()
         async with open_database(settings) as database:
             app.state.database = database
             await warn_about_connections(database.probe_engine, settings)

@@ -42,6 +42,7 @@ from sqlalchemy.orm import Session
 from app.core.config import Settings
 from app.core.database import Database, open_database
 from app.core.engine import open_engine
+from app.core.read_session import ReadSession
 from app.main import create_app
 from dev.postgres import temporary_server
 
@@ -127,7 +128,7 @@ async def shared_database(settings: Settings) -> AsyncIterator[Database]:
         yield database
 
 
-class ReadOnlySession(Session):
+class ReadOnlySession(ReadSession):
     """On the test's connection, which writes: so each of its savepoints is made read-only."""
 
 

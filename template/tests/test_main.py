@@ -1,3 +1,4 @@
+import gc
 import logging
 
 from fastapi import FastAPI
@@ -5,6 +6,7 @@ from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 
 from app import main
+from app.core.collector import OBJECTS
 from app.core.config import PROJECT, Settings
 from app.main import create_app
 
@@ -45,3 +47,13 @@ async def test_readiness_has_the_time_limit_of_its_settings(settings: Settings) 
     app = create_app(settings.model_copy(update={"ready_timeout_seconds": 0.25}))
 
     assert app.state.readiness.timeout_seconds == 0.25
+
+
+async def test_a_service_that_has_started_leaves_little_to_the_garbage_collector(
+    settings: Settings,
+) -> None:
+    app = create_app(settings)
+
+    async with app.router.lifespan_context(app):
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold()[0] == OBJECTS

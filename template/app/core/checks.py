@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,6 +27,10 @@ class Revisions:
 @cache
 def code_revisions() -> Revisions:
     """What this code wants. Reads the folder once."""
+    # The first probe waits for Alembic's 0.1 s, and no start does: scripts and workers need none.
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     scripts = ScriptDirectory.from_config(Config(toml_file=PYPROJECT))
     known = frozenset(script.revision for script in scripts.walk_revisions())
     return Revisions(scripts.get_current_head(), known)

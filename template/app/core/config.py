@@ -50,8 +50,9 @@ class Settings(BaseSettings):
     postgres_replica_url: PostgresUrl | None = None
     postgres_migration_url: PostgresUrl | None = None
     postgres_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]*$")
-    postgres_pool_size: int = Field(default=5, ge=1)
-    postgres_pool_max_overflow: int = Field(default=5, ge=0)
+    postgres_pool_size: int = Field(default=10, ge=1)
+    # A connection of the overflow is closed after each use, and opened anew for the next one.
+    postgres_pool_max_overflow: int = Field(default=0, ge=0)
     postgres_pool_timeout_seconds: Seconds = 3
     postgres_pool_recycle_seconds: Seconds = 1800
     postgres_connect_timeout_seconds: Seconds = 3

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapper, RelationshipProperty
 from app.core.config import Settings
 from app.core.engine import open_engine
 from app.core.logger import logger
+from app.core.read_session import ReadSession
 from app.core.sqlstate import RETRYABLE, sqlstate
 
 T = TypeVar("T")
@@ -59,7 +60,10 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """One transaction: commit on leaving, roll back on any exception."""
-        async with self.async_session_factory.begin() as session:
+        session = self.async_session_factory()
+        # The end of a transaction gives its connection back: closing the session as well would
+        # cost each write a task of its own.
+        async with session.begin():
             yield session
         for callback in session.info.get(AFTER_COMMIT, []):
             try:
@@ -67,8 +71,11 @@ class Database:
             except Exception:  # what is committed stands, whatever becomes of the rest
                 logger.exception("What was to follow a commit has failed.")
 
-    def read(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """A session on which Postgres refuses writes (SQLSTATE 25006). A read is one round trip."""
+    def read(self) -> AsyncSession:
+        """A session on which Postgres refuses writes (SQLSTATE 25006). A read is one round trip.
+
+        It may be used with and without `async with`: see `ReadSession`.
+        """
         return self.async_read_session_factory()
 
     async def retry(self, work: Callable[[AsyncSession], Awaitable[T]], *, attempts: int = 5) -> T:
@@ -100,9 +107,9 @@ def after_commit(session: AsyncSession, callback: Callable[[], Awaitable[None]])
     session.info.setdefault(AFTER_COMMIT, []).append(callback)
 
 
-def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[AsyncSession]:
     """Sessions that send what `flush()` says, and whose objects stay readable after the commit."""
-    return async_sessionmaker(engine, autoflush=False, expire_on_commit=False)
+    return async_sessionmaker(engine, autoflush=False, expire_on_commit=False, **options)
 
 
 @asynccontextmanager
@@ -115,7 +122,8 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         # Readiness tells the truth when requests have taken every other connection.
         open_engine(settings, settings.postgres_url, read_only=True, pool_size=1) as probe,
     ):
-        yield Database(write, probe, session_factory(write), session_factory(read))
+        reading = session_factory(read, sync_session_class=ReadSession, autobegin=False)
+        yield Database(write, probe, session_factory(write), reading)
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -124,13 +132,13 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def get_read_session(request: Request) -> AsyncIterator[AsyncSession]:
+async def get_read_session(request: Request) -> AsyncSession:
     """One request, one session that cannot write."""
-    async with request.app.state.database.read() as session:
-        yield session
+    session: AsyncSession = request.app.state.database.read()
+    return session
 
 
 # `scope="function"` commits before the response is sent: a client that reads "201 Created"
 # can rely on it, and a commit that fails becomes an error response.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
-ReadSessionDep = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
+ReadSessionDep = Annotated[AsyncSession, Depends(get_read_session)]

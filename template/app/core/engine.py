@@ -64,6 +64,7 @@ async def open_engine(
         # Each read its own transaction: one round trip where BEGIN and COMMIT make it three.
         isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
         pool_size=pool_size or settings.postgres_pool_size,
+        pool_use_lifo=True,  # the connection that was used last has the warmest caches
         max_overflow=0 if pool_size else settings.postgres_pool_max_overflow,
         pool_timeout=settings.postgres_pool_timeout_seconds,
         pool_recycle=settings.postgres_pool_recycle_seconds,

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
 from pydantic import SecretStr
+from pydantic_core import to_json
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import Processor
 
@@ -22,6 +23,13 @@ CREDENTIALS = re.compile(
     r"""|(\b(?:authorization|cookie)\\*['"]?\s*[:=,]\s*b?\\*['"]?)[^'"\\\r\n@]+""",
     re.IGNORECASE,
 )
+SIGNS_OF_CREDENTIALS = ("://", "authorization", "cookie")
+
+
+def _to_json(line: object, **_: object) -> str:
+    """Five times as fast as the standard library, and as lenient."""
+    return to_json(line, fallback=repr, bytes_mode="base64").decode()
+
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -32,7 +40,7 @@ SHARED: list[Processor] = [
 JSON: list[Processor] = [
     ProcessorFormatter.remove_processors_meta,
     structlog.processors.format_exc_info,
-    structlog.processors.JSONRenderer(ensure_ascii=False),
+    structlog.processors.JSONRenderer(serializer=_to_json),
 ]
 TEXT: list[Processor] = [
     ProcessorFormatter.remove_processors_meta,
@@ -68,12 +76,18 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
     def __init__(self, secrets: Iterable[str], processors: list[Processor]) -> None:
         super().__init__(processors=processors, foreign_pre_chain=SHARED)
-        words = "|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True))
+        self.words = sorted(secrets, key=len, reverse=True)
+        words = "|".join(map(re.escape, self.words))
         self.secrets = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self.secrets.sub("***", super().format(record))
-        return CREDENTIALS.sub(r"\1\2***", line)
+        line = super().format(record)
+        # Most lines have nothing to hide, and to see that takes a tenth of a substitution's time.
+        if any(word in line for word in self.words):
+            line = self.secrets.sub("***", line)
+        if any(sign in line.lower() for sign in SIGNS_OF_CREDENTIALS):
+            line = CREDENTIALS.sub(r"\1\2***", line)
+        return line
 
 
 def secrets_of(settings: Settings) -> set[str]:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     event,
+    literal,
     select,
     text,
 )
@@ -475,7 +476,7 @@ async def test_a_full_pool_is_a_503(settings: Settings) -> None:
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
     ):
-        async with app.state.database.read() as session:
+        async with app.state.database.read() as session, session.begin():
             await session.connection()
             full = await client.get("/things")
             ready = await client.get("/health/ready")
@@ -517,7 +518,7 @@ async def test_queries_are_counted(
 
 
 async def test_each_read_is_a_transaction_of_its_own(settings: Settings) -> None:
-    async with open_database(settings) as database, database.read() as session:
+    async with open_database(settings) as database, database.read() as session, session.begin():
         moments = {await session.scalar(text("SELECT now()")) for _ in range(2)}
 
     assert len(moments) == 2
@@ -586,6 +587,79 @@ async def test_the_connections_are_back_before_the_response_is_sent(
     await committing_client.get("/things")
 
     assert [status.split(": ")[-1] for status in pools] == ["0", "0"]
+
+
+@pytest.mark.parametrize("method", ["execute", "scalar", "scalars"])
+async def test_a_read_session_holds_no_connection_between_statements(
+    settings: Settings, method: str
+) -> None:
+    async with open_database(settings) as database:
+        session = database.read()
+        pool = database.async_read_session_factory.kw["bind"].pool
+
+        await getattr(session, method)(text("SELECT 1"))
+        with pytest.raises(DBAPIError):
+            await getattr(session, method)(text("SELECT no"))
+
+        assert (pool.checkedin(), pool.checkedout()) == (1, 0)
+
+
+async def test_a_read_session_that_would_keep_its_connection_is_refused(
+    settings: Settings,
+) -> None:
+    async with open_database(settings) as database:
+        with pytest.raises(InvalidRequestError, match=r"please call session\.begin\(\)"):
+            await database.read().connection()
+
+
+async def test_a_read_session_keeps_its_connection_in_a_transaction(settings: Settings) -> None:
+    async with open_database(settings) as database:
+        pool = database.async_read_session_factory.kw["bind"].pool
+
+        async with database.read() as session, session.begin():
+            await session.execute(text("SELECT 1"))
+            assert pool.checkedout() == 1
+        assert pool.checkedout() == 0
+
+
+async def test_a_read_session_finds_its_objects_again(database: Database, things: None) -> None:
+    async with database.session() as session:
+        session.add_all([Thing(name="lamp"), Thing(name="bulb", parent_id=1)])
+    session = database.read()
+
+    first = await session.scalars(select(Thing).options(selectinload(Thing.parent)))
+    again = await session.scalars(select(Thing))
+
+    assert [id(thing) for thing in first] == [id(thing) for thing in again]
+
+
+async def test_a_read_session_works_while_a_response_streams(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/things")
+    async def stream(session: ReadSessionDep) -> StreamingResponse:
+        async def parts() -> AsyncIterator[str]:
+            for number in range(3):
+                yield str(await session.scalar(select(literal(number))))
+
+        return StreamingResponse(parts())
+
+    assert (await client.get("/things")).text == "012"
+
+
+async def test_a_burst_of_reads_finds_the_connections_of_the_last_one(settings: Settings) -> None:
+    async with open_database(settings) as database:
+
+        async def read(_: int) -> int | None:
+            process: int | None = await database.read().scalar(
+                text("SELECT pg_backend_pid() FROM pg_sleep(0.02)")
+            )
+            return process
+
+        bursts = [set(await asyncio.gather(*map(read, range(10)))) for _ in range(2)]
+
+    assert len(bursts[0]) == 10
+    assert bursts[0] == bursts[1]
 
 
 def test_two_constraints_of_one_table_do_not_share_a_name() -> None:

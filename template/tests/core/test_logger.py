@@ -140,7 +140,16 @@ def test_every_line_of_a_request_tells_its_id(capsys: pytest.CaptureFixture[str]
 
     logging.getLogger("somebody.else").error("No.")
 
-    assert '"request_id": "test-request-1"' in capsys.readouterr().out
+    assert '"request_id":"test-request-1"' in capsys.readouterr().out
+
+
+def test_what_json_does_not_know_is_written_nevertheless(
+    production: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger.info("Sold.", what=range(3), data=b"\xff", name="Größe")
+
+    [line] = lines(capsys)
+    assert (line["what"], line["data"], line["name"]) == ("range(0, 3)", "_w==", "Größe")
 
 
 def test_uvicorn_has_no_handlers_of_its_own() -> None:

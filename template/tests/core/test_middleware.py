@@ -75,8 +75,8 @@ async def test_an_exception_is_logged_once_with_its_traceback(
 
 @pytest.fixture
 async def small_client(settings: Settings) -> AsyncIterator[AsyncClient]:
-    """A service that takes bodies of 10 bytes, and waits for them for half a second."""
-    limits = {"max_body_bytes": 10, "body_timeout_seconds": 0.5}
+    """A service that takes bodies of 10 bytes, and waits for them for 0.2 s."""
+    limits = {"max_body_bytes": 10, "body_timeout_seconds": 0.2}
     app = create_app(settings.model_copy(update=limits))
 
     @app.post("/things")
@@ -117,7 +117,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(small_client: AsyncClient
         )
 
     assert response.status_code == 408
-    assert response.json()["detail"] == "The body must arrive within 0.5 seconds."
+    assert response.json()["detail"] == "The body must arrive within 0.2 seconds."
 
 
 async def test_what_a_request_binds_to_the_log_ends_with_it(

@@ -46,6 +46,14 @@ async def test_a_name_is_all_that_an_item_needs(client: AsyncClient) -> None:
     assert created.json()["attributes"] == {}
 
 
+async def test_a_list_needs_no_thread(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastapi.dependencies.utils.run_in_threadpool", None)
+
+    response = await client.get("/items")
+
+    assert response.status_code == 200
+
+
 async def test_items_are_listed_oldest_first(client: AsyncClient) -> None:
     await create(client, "rug", "lamp", "chair")
 

@@ -1,0 +1,1 @@
+"""What a service costs beside what it could cost: `python -m benchmarks --help`."""

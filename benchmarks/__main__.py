@@ -1,0 +1,49 @@
+"""`python -m benchmarks` renders a service and measures it beside others, in docs/benchmarks/."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.database import migrated_database
+from benchmarks.measure import measure
+from benchmarks.plan import SIZES
+from benchmarks.server import SECOND, pin
+from tests.services import ROOT, render, snapshot
+from tests.serving import clean_environment
+
+DOCS = ROOT / "docs" / "benchmarks"
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--service", type=Path, help="a rendered service, synced; else a new one")
+    parser.add_argument("--output", type=Path, default=DOCS)
+    options = parser.parse_args(arguments)
+    command = " ".join(["python -m benchmarks", *arguments])
+    pin(SECOND)  # ourselves, Postgres and the load; servers move to the other core
+    with tempfile.TemporaryDirectory() as folder:
+        service = (options.service or new_service(Path(folder))).resolve()
+        with migrated_database(service) as url:
+            about = report.about(service, url, command)
+            measured = {"about": about, **measure(service, url, SIZES[options.size])}
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "results.json").write_text(json.dumps(measured, indent=1) + "\n")
+    report.write(options.output)
+
+
+def new_service(folder: Path) -> Path:
+    """A service of the working tree, with what it needs in production."""
+    service = render(snapshot(folder / "template"), folder / "my-service")
+    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
+    subprocess.run(sync, cwd=service, env=clean_environment(), check=True)
+    return service
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,77 @@
+"""What every contender must do before it is measured: the same work, answered in the same words."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from benchmarks.plan import RAW, SERVICE, USUAL, Contender, item_path
+
+WATCHED = ("name", "attributes")
+
+
+def check(contender: Contender, url: str) -> None:
+    """Raises `AssertionError` for an answer that is not the service's."""
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        _check_reads(client)
+        _check_writes(client)
+        if contender in {RAW, USUAL, SERVICE}:  # the limit, and a service in parts, know no errors
+            _check_errors(client)
+
+
+def cursors(url: str) -> list[str]:
+    """Places in the list of items, from which it can be read on."""
+    found: list[str] = []
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        while len(found) < 9:
+            query = {"limit": "100", **({"after": found[-1]} if found else {})}
+            found.append(client.get("/items", params=query).json()["next"])
+    return found
+
+
+def item(number: int) -> dict[str, Any]:
+    """An item as it is there from the beginning."""
+    minutes, seconds = divmod(number, 60)
+    return {
+        "id": item_path(number).removeprefix("/items/"),
+        "name": f"lamp {number}",
+        "attributes": {"tags": ["a", "b"], "watts": 7},
+        "created_at": f"2026-01-01T00:{minutes:02}:{seconds:02}.500000Z",
+        "updated_at": "2026-01-02T00:00:00.500000Z",
+    }
+
+
+def _check_reads(client: httpx.Client) -> None:
+    one = client.get(item_path(1000))
+    assert (one.status_code, one.json()) == (200, item(1000)), one.text
+    first = client.get("/items?limit=2").json()
+    assert first["items"] == [item(1), item(2)], first
+    second = client.get("/items", params={"limit": "2", "after": first["next"]}).json()
+    assert second["items"] == [item(3), item(4)], second
+
+
+def _check_writes(client: httpx.Client) -> None:
+    sent = {"name": f"{uuid4()}", "attributes": {"watts": [5, 7.5]}}
+    created = client.post("/items", json=sent)
+    assert created.status_code == 201, created.text
+    assert {name: created.json()[name] for name in WATCHED} == sent, created.text
+    changed = client.patch(item_path(999), json={"attributes": {"watts": 9}})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["updated_at"] > item(999)["updated_at"]
+    again = client.patch(item_path(999), json={"attributes": item(999)["attributes"]})
+    assert {name: again.json()[name] for name in WATCHED} == {
+        name: item(999)[name] for name in WATCHED
+    }, again.text
+
+
+def _check_errors(client: httpx.Client) -> None:
+    absent = f"/items/{uuid4()}"
+    answers = {
+        404: client.get(absent),
+        409: client.post("/items", json={"name": "lamp 1"}),
+        422: client.post("/items", json={"name": ""}),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert client.patch(absent, json={"attributes": {}}).status_code == 404

@@ -1,0 +1,62 @@
+"""The database of a benchmark: a throw-away server, the service's migrations, and rows."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from benchmarks.plan import ROWS, SERVICE
+from benchmarks.server import environment, python
+from tests.serving import temporary_server
+
+SEED = f"""
+    INSERT INTO item (id, name, attributes, created_at, updated_at)
+    SELECT
+        ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid,
+        'lamp ' || n,
+        '{{"watts": 7, "tags": ["a", "b"]}}',
+        '2026-01-01 00:00:00.5Z'::timestamptz + n * interval '1 s',
+        '2026-01-02 00:00:00.5Z'
+    FROM generate_series(1, {ROWS}) n
+"""
+FILL = ("TRUNCATE item", SEED, "VACUUM ANALYZE item", "CHECKPOINT")
+
+
+@contextmanager
+def migrated_database(service: Path) -> Iterator[str]:
+    """The URL of a database with the service's tables and `ROWS` items."""
+    with temporary_server() as url:
+        subprocess.run(
+            [python(service), "-m", "alembic", "upgrade", "head"],
+            cwd=service,
+            env=environment(SERVICE, service, url),
+            check=True,
+            capture_output=True,
+        )
+        fill(url)
+        yield url
+
+
+def fill(url: str) -> None:
+    """Have the `ROWS` items in it, as they were in the beginning, and no other."""
+    execute(url, *FILL)
+
+
+def version(url: str) -> str:
+    return execute(url, "SHOW server_version")
+
+
+def execute(url: str, *statements: str) -> str:
+    """Run each in a transaction of its own. The first value of the last one's answer."""
+
+    async def run() -> str:
+        connection = await asyncpg.connect(url)
+        try:
+            return str([await connection.fetchval(statement) for statement in statements][-1])
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())

@@ -1,0 +1,33 @@
+"""Figures of rounds: medians, ratios, and how far they spread."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def median(rows: Iterable[Row], value: str) -> float:
+    return statistics.median([float(row[value]) for row in rows])
+
+
+def ratios(rows: Sequence[Row], name: str, reference: str, value: str = "rps") -> list[float]:
+    """Of the two contenders, round by round."""
+    ours = {row["round"]: row[value] for row in rows if row["contender"] == name}
+    theirs = {row["round"]: row[value] for row in rows if row["contender"] == reference}
+    return [ours[number] / theirs[number] for number in ours]
+
+
+def spread(numbers: Sequence[float]) -> str:
+    """The median, and in brackets the least and the most."""
+    return f"{statistics.median(numbers):.2f} ({min(numbers):.2f} to {max(numbers):.2f})"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def values(rows: Iterable[Row], key: str) -> list[Any]:
+    """What occurs there, once each, in the order of the rows."""
+    return list(dict.fromkeys(row[key] for row in rows))

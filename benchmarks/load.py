@@ -1,0 +1,86 @@
+"""Load: as many connections as one likes, each with one request under way. wrk, or Python."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+from benchmarks.plan import Request
+
+SCRIPT = Path(__file__).with_name("load.lua")
+END_OF_HEADERS = b"\r\n\r\n"
+LENGTH = b"content-length: "
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it. `failed` are connections that broke and answers other than 2xx."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+
+
+def load(port: int, requests: Sequence[Request], *, connections: int, seconds: int) -> Result:
+    """Send the requests, again from the first when they are used up."""
+    if shutil.which("wrk"):
+        return _wrk(port, requests, connections, seconds)
+    return asyncio.run(send(port, requests, connections, seconds))
+
+
+def generator() -> str:
+    if not shutil.which("wrk"):
+        return "benchmarks/load.py"
+    said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
+    return " ".join(said.split()[:2])
+
+
+def _wrk(port: int, requests: Sequence[Request], connections: int, seconds: int) -> Result:
+    with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:
+        file.writelines(f"{request.method} {request.path} {request.body}\n" for request in requests)
+        file.flush()
+        size = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
+        url = f"http://127.0.0.1:{port}"
+        command = ["wrk", *size, "-s", str(SCRIPT), url, "--", file.name]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return Result(**json.loads(said.splitlines()[-1]))
+
+
+async def send(port: int, requests: Sequence[Request], connections: int, seconds: int) -> Result:
+    """Load by Python alone, which takes ten times the CPU of wrk."""
+    messages = cycle([_message(request) for request in requests])
+    answers: list[tuple[float, bool]] = []
+    started = time.perf_counter()
+    clients = (_client(port, messages, started + seconds, answers) for _ in range(connections))
+    await asyncio.gather(*clients)
+    taken = time.perf_counter() - started
+    milliseconds = sorted(1000 * latency for latency, _ in answers)
+    p50, p99 = (milliseconds[int(len(answers) * part)] for part in (0.5, 0.99))
+    return Result(len(answers), taken, p50, p99, sum(not good for _, good in answers))
+
+
+async def _client(
+    port: int, messages: Iterator[bytes], deadline: float, answers: list[tuple[float, bool]]
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while (started := time.perf_counter()) < deadline:
+        writer.write(next(messages))
+        head = await reader.readuntil(END_OF_HEADERS)
+        _, _, length = head.lower().partition(LENGTH)
+        await reader.readexactly(int(length.partition(b"\r\n")[0]))
+        answers.append((time.perf_counter() - started, head.startswith(b"HTTP/1.1 2")))
+    writer.close()
+    await writer.wait_closed()
+
+
+def _message(request: Request) -> bytes:
+    headers = f"Host: test\r\nContent-Type: application/json\r\nContent-Length: {len(request.body)}"
+    return f"{request.method} {request.path} HTTP/1.1\r\n{headers}\r\n\r\n{request.body}".encode()

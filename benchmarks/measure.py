@@ -1,0 +1,124 @@
+"""Measures contenders beside each other, round by round, so that all meet the same machine."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from benchmarks import checks, database
+from benchmarks.load import load
+from benchmarks.plan import WORKS, Contender, Size
+from benchmarks.server import Server, import_seconds, serve
+from benchmarks.wire import Wire, counting
+
+REQUESTS = 20_000  # more than any contender answers in one measurement
+COUNTED = 20
+JSON = {"Content-Type": "application/json"}
+WARM_UP = -1
+
+Row = dict[str, Any]
+
+
+class Load(NamedTuple):
+    work: str
+    connections: int
+    seconds: int
+    processes: int = 1
+    round: int = 0
+
+
+def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
+    """All that a size asks for: facts of each contender, loads, and the service without parts."""
+    starts = _starts(service, url, size)
+    facts = [
+        {"contender": contender.name, **starts[contender], **_fact(contender, service, url, size)}
+        for contender in size.contenders
+    ]
+    loads = [row for count in size.processes for row in _rounds(service, url, size, count)]
+    parts: list[Row] = []
+    if size.parts:
+        one = Size(size.rounds, {32: size.seconds[32]}, works=("GET one",), contenders=size.parts)
+        parts = list(_rounds(service, url, one, 1))
+    return {"facts": facts, "loads": loads, "parts": parts}
+
+
+def _rounds(service: Path, url: str, size: Size, processes: int) -> Iterator[Row]:
+    """Each round gives each load to each contender, one after the other."""
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(serve(contender, service, url, processes=processes))
+            for contender in size.contenders
+        ]
+        database.fill(url)
+        for server in servers:
+            checks.check(server.contender, server.url)
+        cursors = checks.cursors(servers[0].url)
+        for number in range(WARM_UP, size.rounds):
+            database.fill(url)
+            for each in _loads(size, processes, number):
+                rows = [_sample(server, each, cursors) for server in servers]
+                yield from rows if number != WARM_UP else ()
+
+
+def _loads(size: Size, processes: int, number: int) -> list[Load]:
+    seconds = {max(size.seconds): 1} if number == WARM_UP else size.seconds
+    return [
+        Load(work, connections, lasting, processes, number)
+        for work in size.works
+        for connections, lasting in seconds.items()
+    ]
+
+
+def _sample(server: Server, given: Load, cursors: Sequence[str]) -> Row:
+    requests = [WORKS[given.work](cursors) for _ in range(REQUESTS)]
+    before = server.cpu_seconds()
+    result = load(server.port, requests, connections=given.connections, seconds=given.seconds)
+    used = server.cpu_seconds() - before
+    return {
+        "contender": server.contender.name,
+        **given._asdict(),
+        "rps": round(result.requests / result.seconds, 1),
+        "cpu_us": round(1e6 * used / result.requests, 1),
+        "cpus": round(used / result.seconds, 3),
+        "p50_ms": round(result.p50_ms, 2),
+        "p99_ms": round(result.p99_ms, 2),
+        "failed": result.failed,
+    }
+
+
+def _starts(service: Path, url: str, size: Size) -> dict[Contender, Row]:
+    """Seconds to import, and from the start of a process to its first answer."""
+    found: dict[Contender, Row] = {
+        each: {"import_s": [], "ready_s": []} for each in size.contenders
+    }
+    for _ in range(size.rounds):
+        for contender, seconds in found.items():
+            seconds["import_s"].append(round(import_seconds(contender, service, url), 3))
+            with serve(contender, service, url) as server:
+                seconds["ready_s"].append(round(server.seconds_to_ready, 3))
+    return found
+
+
+def _fact(contender: Contender, service: Path, url: str, size: Size) -> Row:
+    """Round trips of each work, and the memory that a process has after some."""
+    database.fill(url)
+    with counting(url) as wire, serve(contender, service, wire.url) as server:
+        checks.check(contender, server.url)
+        round_trips = {work: _round_trips(work, server, wire) for work in size.works}
+        return {"round_trips": round_trips, "rss_mb": round(server.megabytes(), 1)}
+
+
+def _round_trips(work: str, server: Server, wire: Wire) -> float:
+    """Of one request: those of many, divided. The first ones, which prepare, are not counted."""
+    cursors = checks.cursors(server.url)
+    counts = []
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
+        for _ in range(2):
+            before = wire.round_trips
+            for _ in range(COUNTED):
+                method, path, body = WORKS[work](cursors)
+                client.request(method, path, content=body, headers=JSON).raise_for_status()
+            counts.append((wire.round_trips - before) / COUNTED)
+    return counts[-1]

@@ -1,0 +1,107 @@
+"""What is measured: contenders, kinds of work, sizes."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import uuid4
+
+ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Contender:
+    """An ASGI application, importable beside the rendered service's `app`, and its environment."""
+
+    name: str
+    app: str
+    settings: dict[str, str] = field(default_factory=dict, hash=False)
+
+
+def part(name: str, without: str) -> Contender:
+    """The service without one of its parts: what is missing there is what the part costs."""
+    return Contender(name, "contenders.parts:app", {"WITHOUT": without})
+
+
+LIMIT = Contender("bare ASGI + asyncpg", "contenders.bare:app")
+RAW = Contender("FastAPI + raw asyncpg", "contenders.raw:app")
+USUAL = Contender("the usual template", "contenders.usual:app")
+SERVICE = Contender("the service", "app.main:app")
+CONTENDERS = (LIMIT, RAW, USUAL, SERVICE)
+QUIET = {"LOG_LEVEL": "WARNING"}
+PARTS = (
+    SERVICE,
+    Contender("without its log line", SERVICE.app, QUIET),
+    part("without its log line and request id", "request_log"),
+    part("without limits of bodies", "body_limits"),
+    part("without problem details", "problems"),
+    part("without validation of the response", "validation"),
+    part("without unconfigured telemetry", "telemetry"),
+    Contender("raw, without the log line", RAW.app, QUIET),
+    Contender("usual, without the log line", USUAL.app, QUIET),
+)
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    body: str = ""
+
+
+Requests = Iterator[Request]
+
+
+def item_path(number: int) -> str:
+    """The path of one of the `ROWS` items that are there from the beginning."""
+    return f"/items/00000000-0000-4000-8000-{number:012}"
+
+
+def get_one(_: Sequence[str]) -> Request:
+    return Request("GET", item_path(random.randint(1, ROWS)))
+
+
+def list_20(cursors: Sequence[str]) -> Request:
+    return Request("GET", f"/items?limit=20&after={random.choice(cursors)}")
+
+
+def post_one(_: Sequence[str]) -> Request:
+    return Request("POST", "/items", f'{{"name":"{uuid4()}","attributes":{{"watts":7}}}}')
+
+
+def patch_one(_: Sequence[str]) -> Request:
+    watts = random.randint(1, 100)
+    return Request("PATCH", item_path(random.randint(1, ROWS)), f'{{"attributes":{{"w":{watts}}}}}')
+
+
+def mixed(cursors: Sequence[str]) -> Request:
+    """Four reads and one write of five."""
+    works = (get_one, get_one, get_one, list_20, random.choice((post_one, patch_one)))
+    return random.choice(works)(cursors)
+
+
+WORKS = {
+    "GET one": get_one,
+    "list 20": list_20,
+    "POST one": post_one,
+    "PATCH one": patch_one,
+    "mixed 80/20": mixed,
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured. `seconds` of load by number of connections."""
+
+    rounds: int
+    seconds: dict[int, int]
+    processes: tuple[int, ...] = (1,)
+    works: tuple[str, ...] = tuple(WORKS)
+    contenders: tuple[Contender, ...] = CONTENDERS
+    parts: tuple[Contender, ...] = ()
+
+
+SIZES = {
+    "full": Size(5, {1: 1, 32: 2, 256: 3}, (1, 2), parts=PARTS),
+    "quick": Size(3, {32: 1}),
+    "smoke": Size(1, {2: 1}, works=("GET one", "POST one")),
+}

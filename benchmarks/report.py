@@ -1,0 +1,141 @@
+"""Tables of what was measured: results.json, as Markdown."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import database, plot
+from benchmarks.figures import Row, median, ratios, spread, table, values
+from benchmarks.load import generator
+from benchmarks.plan import RAW, SERVICE, USUAL
+from benchmarks.server import FLAGS, python
+
+DISTRIBUTIONS = (
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "sqlalchemy",
+    "asyncpg",
+    "pydantic",
+    "structlog",
+)
+VERSIONS = f"""
+from importlib.metadata import version
+import json, platform
+versions = {{name: version(name) for name in {DISTRIBUTIONS}}}
+print(json.dumps({{"python": platform.python_version(), **versions}}))
+"""
+
+
+def about(service: Path, url: str, command: str) -> dict[str, Any]:
+    """The circumstances of a run."""
+    run = [python(service), "-c", VERSIONS]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    versions = {**json.loads(said), "postgres": database.version(url), "load": generator()}
+    return {
+        "command": command,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
+        "flags": FLAGS,
+        "versions": versions,
+    }
+
+
+def write(folder: Path) -> None:
+    """results.md and results.svg, from results.json."""
+    measured = json.loads((folder / "results.json").read_text())
+    loads = measured["loads"]
+    sections = [
+        _about(measured["about"]),
+        *(_loads(loads, count) for count in values(loads, "processes")),
+        _scaling(loads),
+        _facts(measured["facts"]),
+        _parts(measured["parts"]),
+    ]
+    (folder / "results.md").write_text("\n".join(filter(None, sections)))
+    (folder / "results.svg").write_text(plot.svg(loads))
+
+
+def _about(given: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in given["versions"].items())
+    return (
+        "# Results\n\n[README.md](README.md) tells what they mean.\n\n"
+        f"`{given['command']}`, {given['date']}, {given['machine']}. {versions}. Served by "
+        f"`python -m uvicorn APP {given['flags']}`.\n\n![GET one by id](results.svg)\n"
+    )
+
+
+def _loads(rows: list[Row], processes: int) -> str:
+    header = ["work", "conns", "contender", "req/s", "of raw", "x usual", "p50 ms", "p99 ms"]
+    lines = []
+    for work in values(rows, "work"):
+        for connections in values(rows, "connections"):
+            at = {"work": work, "connections": connections, "processes": processes}
+            cell = [row for row in rows if at.items() <= row.items()]
+            lines += [[work, connections, *line] for line in _cell(cell)]
+    title = f"## {processes} process{'es' * (processes > 1)}\n\n"
+    return title + table([*header, "CPU µs/req", "failed"], lines)
+
+
+def _cell(rows: list[Row]) -> Iterable[list[object]]:
+    """A line for each contender: medians, and ratios of the same round."""
+    for name in values(rows, "contender"):
+        own = [row for row in rows if row["contender"] == name]
+        compared = [spread(ratios(rows, name, other.name)) for other in (RAW, USUAL)]
+        rps, cpu = (f"{median(own, value):.0f}" for value in ("rps", "cpu_us"))
+        times = [f"{median(own, value):.1f}" for value in ("p50_ms", "p99_ms")]
+        yield [name, rps, *compared, *times, cpu, sum(row["failed"] for row in own)]
+
+
+def _scaling(rows: list[Row]) -> str:
+    """Two processes beside one: as it was, and with the whole of two cores to themselves."""
+    if 2 not in values(rows, "processes"):
+        return ""
+    lines = []
+    for name in values(rows, "contender"):
+        own = [
+            r
+            for r in rows
+            if (r["contender"], r["work"], r["connections"]) == (name, "GET one", 32)
+        ]
+        one, two = ([row for row in own if row["processes"] == count] for count in (1, 2))
+        measured = median(two, "rps") / median(one, "rps")
+        alone = 2 * median(one, "cpu_us") / median(two, "cpu_us")
+        lines.append([name, f"{measured:.2f}", f"{alone:.2f}"])
+    header = [
+        "contender",
+        "x one process, measured",
+        "x one process, per CPU second of the servers",
+    ]
+    return "## Two processes, GET one at 32 connections\n\n" + table(header, lines)
+
+
+def _facts(rows: list[Row]) -> str:
+    works = list(rows[0]["round_trips"])
+    header = ["contender", "import s", "start to ready s", "RSS MB"]
+    lines = [
+        [row["contender"], spread(row["import_s"]), spread(row["ready_s"]), row["rss_mb"]]
+        + [row["round_trips"][work] for work in works]
+        for row in rows
+    ]
+    return "## Start, memory, round trips\n\n" + table([*header, *works], lines)
+
+
+def _parts(rows: list[Row]) -> str:
+    """What each part costs: the service without it."""
+    if not rows:
+        return ""
+    lines = [
+        [
+            name,
+            spread(ratios(rows, name, SERVICE.name)),
+            spread(ratios(rows, name, SERVICE.name, "cpu_us")),
+        ]
+        for name in values(rows, "contender")
+    ]
+    header = ["GET one at 32 connections", "x the service's req/s", "x its CPU/req"]
+    return "## What each part costs\n\n" + table(header, lines)

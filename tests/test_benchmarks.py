@@ -1,0 +1,103 @@
+"""The benchmarks run, compare like with like, and count the round trips that are promised."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks import figures, load, plan, report
+from tests.services import ROOT, Environment
+
+Render = Callable[..., Path]
+
+ANSWER = "HTTP/1.1 {}\r\nContent-Length: 2\r\n\r\n{{}}"
+
+
+@pytest.mark.slow
+def test_every_contender_does_the_work_and_is_measured(
+    render: Render, environment: Environment, tmp_path: Path
+) -> None:
+    service = Path(shutil.copytree(render(), tmp_path / "my-service"))
+    (service / ".venv").symlink_to(environment.folder)
+    size = ["--size", "smoke", "--service", str(service), "--output", str(tmp_path)]
+
+    # In a process of its own, for it keeps itself on one core.
+    subprocess.run([sys.executable, "-m", "benchmarks", *size], cwd=ROOT, check=True)
+
+    measured = json.loads((tmp_path / "results.json").read_text())
+    names = [contender.name for contender in plan.CONTENDERS]
+    assert [fact["contender"] for fact in measured["facts"]] == names
+    assert [row["contender"] for row in measured["loads"]] == names * 2
+    assert [row["failed"] for row in measured["loads"]] == [0] * len(names) * 2
+    trips = {fact["contender"]: fact["round_trips"] for fact in measured["facts"]}
+    assert trips[plan.LIMIT.name] == {"GET one": 1, "POST one": 1}
+    assert trips[plan.SERVICE.name] == {"GET one": 1, "POST one": 3}
+    assert trips[plan.USUAL.name]["GET one"] > 3
+    assert "| the service |" in (tmp_path / "results.md").read_text()
+    assert (tmp_path / "results.svg").read_text().startswith("<svg ")
+
+
+@pytest.mark.slow
+def test_the_start_of_a_service_does_not_pay_for_alembic(
+    service: Path, environment: Environment
+) -> None:
+    """Only its first probe needs it: a tenth of a second."""
+    code = "import os; os.environ['POSTGRES_URL'] = 'postgresql:///none'; "
+    code += "import app.main, sys; sys.exit('alembic' in sys.modules)"
+
+    environment.run(service, str(environment.folder / "bin" / "python"), "-c", code)
+
+
+@asynccontextmanager
+async def answering(*statuses: str) -> AsyncIterator[int]:
+    """The port of a server that gives these answers in turn."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            counted.append(1)
+            writer.write(ANSWER.format(statuses[len(counted) % len(statuses)]).encode())
+        writer.close()
+
+    counted: list[int] = []
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def test_without_wrk_python_sends_the_load_and_counts_failures() -> None:
+    async def run() -> load.Result:
+        async with answering("200 OK", "503 Service Unavailable") as port:
+            requests = [plan.get_one(()), plan.post_one(())]
+            return await load.send(port, requests, connections=4, seconds=1)
+
+    result = asyncio.run(run())
+
+    assert result.requests > 100
+    assert abs(result.failed - result.requests / 2) <= 4
+    assert 1 <= result.seconds < 2
+    assert 0 < result.p50_ms <= result.p99_ms
+
+
+def test_ratios_are_those_of_the_same_round() -> None:
+    rows = [
+        {"contender": name, "round": number, "rps": rps}
+        for name, number, rps in (("a", 0, 10), ("a", 1, 40), ("b", 0, 5), ("b", 1, 10))
+    ]
+
+    assert figures.ratios(rows, "a", "b") == [2, 4]
+    assert figures.spread([2, 4, 3]) == "3.00 (2.00 to 4.00)"
+
+
+def test_the_page_is_that_of_the_results(tmp_path: Path) -> None:
+    docs = ROOT / "docs" / "benchmarks"
+    shutil.copy2(docs / "results.json", tmp_path)
+
+    report.write(tmp_path)
+
+    for name in ("results.md", "results.svg"):
+        assert (tmp_path / name).read_text() == (docs / name).read_text()
