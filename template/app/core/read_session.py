@@ -1,8 +1,10 @@
 """The session of reads: it holds a connection for as long as a statement runs, and no longer."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from sqlalchemy import Select, bindparam, inspect, select
 from sqlalchemy.orm import Session
 
 
@@ -23,6 +25,13 @@ class ReadSession(Session):
     def scalars(self, *arguments: Any, **options: Any) -> Any:
         return self._run(super().scalars, *arguments, **options)
 
+    def get(self, entity: Any, ident: Any, **options: Any) -> Any:
+        # The inherited method builds its statement for each call: a sixth of its time.
+        if any(options.values()) or isinstance(ident, tuple | dict):
+            return super().get(entity, ident, **options)
+        found = self.execute(select_by_key(entity), {"key": ident})
+        return found.unique().scalar_one_or_none()
+
     def _run(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         if self.in_transaction():
             return method(*arguments, **options)
@@ -31,3 +40,10 @@ class ReadSession(Session):
             return method(*arguments, **options)
         finally:
             transaction.close()
+
+
+@cache
+def select_by_key(entity: type[Any]) -> Select[Any]:
+    """The row of an entity whose primary key is one column."""
+    [key] = inspect(entity).primary_key
+    return select(entity).where(key == bindparam("key"))

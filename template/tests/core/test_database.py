@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload, selectinload
 from structlog.testing import capture_logs
 
 from app.core import engine
@@ -631,6 +631,21 @@ async def test_a_read_session_finds_its_objects_again(database: Database, things
     again = await session.scalars(select(Thing))
 
     assert [id(thing) for thing in first] == [id(thing) for thing in again]
+
+
+async def test_a_read_session_gets_an_object_by_its_key(database: Database, things: None) -> None:
+    async with database.session() as session:
+        session.add(lamp := Thing(name="lamp", parent=Thing(name="room")))
+
+    session = database.read()
+    found = await session.get(Thing, lamp.id)
+    parent = joinedload(Thing.parent)
+    again = await session.get(Thing, lamp.id, options=[parent], populate_existing=True)
+    by_tuple = await session.get(Thing, (lamp.id,))
+
+    assert found is not None
+    assert (again, by_tuple, await session.get(Thing, 0)) == (found, found, None)
+    assert (found.name, found.parent and found.parent.name) == ("lamp", "room")
 
 
 async def test_a_read_session_works_while_a_response_streams(
