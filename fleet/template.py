@@ -12,6 +12,7 @@ from typing import Any
 import copier
 import yaml
 from copier.errors import CopierError
+from jinja2 import TemplateError
 from packaging.version import InvalidVersion, Version
 
 from fleet import git
@@ -103,15 +104,17 @@ class Template:
         destination: Path,
         *,
         leave_out: Sequence[str] = (),
+        source: Path | None = None,
     ) -> None:
         """What `copier copy` of a version writes for these answers. Runs no code of the template.
-        What fits the patterns `leave_out` is not written.
+        What fits the patterns `leave_out` is not written. `source` has the version's files where
+        it need not be recorded in the render: see `fleet.source`.
 
         Raises FleetError when the version refuses an answer, or wants to run code.
         """
         try:
             copier.run_copy(
-                str(self.clone),
+                str(source or self.clone),
                 destination,
                 data=dict(answers),
                 vcs_ref=self.commit(version),
@@ -120,7 +123,7 @@ class Template:
                 defaults=True,
                 quiet=True,
             )
-        except (CopierError, ValueError) as error:
+        except (CopierError, TemplateError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise FleetError(
                 f"Version {version} of the template does not render with the service's answers: "
@@ -128,8 +131,8 @@ class Template:
             ) from error
         file = destination / ANSWERS_FILE
         text = file.read_text(encoding="utf-8")
-        source = yaml.safe_dump({"_src_path": self.address}, allow_unicode=True, width=9999)
-        recorded = re.sub(r"(?m)^_src_path: .*$", lambda _: source.strip(), text)
+        address = yaml.safe_dump({"_src_path": self.address}, allow_unicode=True, width=9999)
+        recorded = re.sub(r"(?m)^_src_path: .*$", lambda _: address.strip(), text)
         file.write_text(recorded, encoding="utf-8")
 
 

@@ -283,8 +283,8 @@ def test_a_service_may_live_in_a_folder_of_a_repository(
 ) -> None:
     service = toy.service(tmp_path / "mono" / "services" / "lamps")
     (tmp_path / "mono" / "other.txt").write_text("other\n")
+    (service / "shared.txt").write_text(LINES.replace("line 5", "mine"))
     services.commit(tmp_path / "mono", "Start")
-    edit(service, "shared.txt", "line 5", "mine")
     (tmp_path / "mono" / "other.txt").write_text("not committed, and not in the service\n")
     toy.release("v1.1.0", {"template/shared.txt": LINES.replace("line 5", "theirs"), NEXT: "1\n"})
 
