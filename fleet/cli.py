@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fleet.commands import service, status
+from fleet.commands import policy, service, status
 from fleet.commands.options import Exit
 from fleet.errors import FleetError
 
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(service.app, name="service")
 app.command("status")(status.show_status)
+app.command("policy")(policy.check_policy)
 
 
 def main() -> None:

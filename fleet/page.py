@@ -3,23 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fleet.errors import FleetError
 from fleet.status import Status
 
 AGES = {30: "up to 30 days", 90: "31 to 90 days", 180: "91 to 180 days", 365: "181 to 365 days"}
 OLDER, NEVER = "more than a year", "not committed"
-
-
-def write(file: Path, fleet: list[Status], today: date) -> None:
-    """Raises FleetError when the file cannot be written."""
-    try:
-        file.write_text(render(fleet, today), encoding="utf-8")
-    except OSError as error:
-        raise FleetError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def render(fleet: list[Status], today: date) -> str:

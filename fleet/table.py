@@ -5,6 +5,7 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
+from fleet.output import printable
 from fleet.status import Status
 
 COLUMNS = ("Service", "Version", "Behind", "Updated", "Drift", "Waivers", "Conflicts")
@@ -20,12 +21,12 @@ def show(fleet: list[Status], today: date) -> None:
     table = Table(*COLUMNS)
     for it in fleet:
         if not it.error:
-            table.add_row(*(_printable(cell) for cell in _cells(it, today)))
+            table.add_row(*(printable(cell) for cell in _cells(it, today)))
     if table.row_count:
         console.print(table)
     for it in fleet:
         if it.error:
-            console.print(f"{_printable(it.path)}: {_printable(it.error)}", soft_wrap=True)
+            console.print(f"{printable(it.path)}: {printable(it.error)}", soft_wrap=True)
 
 
 def _cells(it: Status, today: date) -> list[str]:
@@ -42,7 +43,3 @@ def _cells(it: Status, today: date) -> list[str]:
         ", ".join(waivers),
         "not asked" if it.conflicts is None else ", ".join(it.conflicts),
     ]
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from fleet import page, status, table
 from fleet.commands.options import Exit, File, Json, Paths, folders
+from fleet.output import write
 from fleet.parallel import for_each
 from fleet.status import Status
 
@@ -34,7 +35,7 @@ def show_status(
     fleet = for_each(folders(paths, file), work, status.refused)
     today = date.today()
     if html:
-        page.write(html, fleet, today)
+        write(html, page.render(fleet, today))
     if json:
         typer.echo(as_json(fleet, today))
     else:

@@ -102,7 +102,7 @@ def browser() -> Iterator[Chrome]:
 def address(browser: Chrome, tmp_path: Path) -> str:
     """Of the report, which the browser shows."""
     file = tmp_path / "report.html"
-    page.write(file, [*FLEET, REFUSED], TODAY)
+    file.write_text(page.render([*FLEET, REFUSED], TODAY))
     browser.get(file.as_uri())
     return file.as_uri()
 
@@ -142,10 +142,12 @@ def test_the_keyboard_sorts_too_and_the_order_is_announced(browser: Chrome) -> N
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
 
     browser.switch_to.active_element.send_keys(Keys.ENTER)
+    browser.switch_to.active_element.send_keys(Keys.TAB + Keys.ENTER)
 
-    assert column(browser, 1) == [HOSTILE, "books", "doors", "lamps"]
+    assert column(browser, 1) == ["books", "doors", "lamps", HOSTILE]
+    assert sorted_by(browser) == [("Version", "ascending")]
     announced = browser.find_element(By.CSS_SELECTOR, "[role=status]").text
-    assert announced == "Sorted by Service, ascending."
+    assert announced == "Sorted by Version, ascending."
 
 
 @pytest.mark.system
