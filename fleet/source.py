@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
@@ -44,7 +45,8 @@ class Source:
         return path.endswith(self.suffix) or not PLAIN.fullmatch(path)
 
 
-def source(template: Template, version: str, unwanted: Sequence[str]) -> Source:
+@cache
+def source(template: Template, version: str, unwanted: tuple[str, ...]) -> Source:
     """A folder beside the template's clone, made once and used by all processes, without what fits
     the patterns. It is the clone itself where a plain folder would render otherwise."""
     commit, settings = template.commit(version), _settings(template, version)

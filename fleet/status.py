@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,15 +51,16 @@ class Status:
 def status(service: Service, template: Template, *, conflicts: bool = False) -> Status:
     """Raises FleetError when the version is unknown, its answers do not render, or waivers are
     wrong. Conflicts are looked for if asked."""
-    lacking, held = (
-        _releases(template, "no-merged", service),
-        _releases(template, "merged", service),
+    version = service.version
+    held, lacking = (
+        _releases(template, version, "merged"),
+        _releases(template, version, "no-merged"),
     )
     return Status(
         path=str(service.folder),
         name=service.name,
         template=service.address,
-        version=service.version,
+        version=version,
         release=held[-1] if held else None,
         newest=template.newest,
         behind=len(lacking),
@@ -90,10 +92,10 @@ def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:
             raise FleetError(named) from error
 
 
-def _releases(template: Template, option: str, service: Service) -> list[str]:
-    """The final releases that a commit holds or lacks, the oldest first."""
-    commit = template.commit(service.version)
-    tags = set(git.git(template.clone, "tag", f"--{option}", commit).split())
+@cache
+def _releases(template: Template, version: str, option: str) -> list[str]:
+    """The final releases that a version holds (merged) or lacks (no-merged), the oldest first."""
+    tags = git.git(template.clone, "tag", f"--{option}", template.commit(version)).split()
     return [tag for tag in template.versions if tag in tags and not Version(tag).is_prerelease]
 
 

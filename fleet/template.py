@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -51,7 +52,7 @@ class Template:
     @cached_property
     def versions(self) -> list[str]:
         """The released versions, the oldest first: tags as in PEP 440, like copier's."""
-        tags = [(_version(tag), tag) for tag in git.git(self.clone, "tag").split()]
+        tags = [(_version(tag), tag) for tag in _ask(self.clone, "tag").stdout.split()]
         return [tag for version, tag in sorted((v, t) for v, t in tags if v)]
 
     @cached_property
@@ -67,7 +68,7 @@ class Template:
     def commit(self, version: str) -> str:
         """The commit of a tag, branch or commit. Raises FleetError when there is none."""
         for name in (version, f"origin/{version}"):
-            found = git.run(self.clone, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+            found = _ask(self.clone, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
             if not found.returncode:
                 return found.stdout.strip()
         known = ", ".join(self.versions[-3:]) or "it has no releases"
@@ -82,7 +83,7 @@ class Template:
 
     def read(self, version: str, path: str) -> str:
         """The text of a file of the template's repository, empty where it has none."""
-        return git.run(self.clone, "show", f"{self.commit(version)}:{path}").stdout
+        return _ask(self.clone, "show", f"{self.commit(version)}:{path}").stdout
 
     def require_questions(self, version: str, data: Iterable[str]) -> None:
         """Raises FleetError for a name that is no question of a version: copier ignores those."""
@@ -140,6 +141,12 @@ def files(render: Path) -> list[str]:
     """The paths of all files of a render, sorted."""
     found = (file for file in render.rglob("*") if file.is_file())
     return sorted(file.relative_to(render).as_posix() for file in found)
+
+
+@cache
+def _ask(clone: Path, *arguments: str) -> CompletedProcess[str]:
+    """What git says of a clone. That does not change, so a process asks once for many services."""
+    return git.run(clone, *arguments)
 
 
 def _version(tag: str) -> Version | None:

@@ -120,11 +120,18 @@ def test_what_hinders_an_update_names_the_service_and_not_its_clone(toy: Toy, la
     assert str(error.value).startswith(f"{lamps} has no .copier-answers.yml: ")
 
 
-@pytest.mark.parametrize("asks", ["", "{{ _copier_conf.vcs_ref_hash }}\n"])
-def test_drift_is_the_same_for_templates_that_ask_for_their_version(
-    toy: Toy, tmp_path: Path, asks: str
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"template/owned2.txt.jinja": "{{ port }}\n"},
+        {"template/owned2.txt.jinja": "{{ _copier_conf.vcs_ref_hash }}\n{{ port }}\n"},
+        {"template/owned2.txt.jinja": "{{ port }}\n", ".gitmodules": ""},
+    ],
+)
+def test_drift_is_the_same_for_templates_that_copier_has_to_clone(
+    toy: Toy, tmp_path: Path, files: dict[str, str | None]
 ) -> None:
-    toy.release("v1.1.0", {"template/owned2.txt.jinja": f"{asks}{LINES}{{{{ port }}}}\n"})
+    toy.release("v1.1.0", files)
     service = toy.service(tmp_path / "service", "v1.1.0")
     services.commit(service, "Start")
     untouched = of(service).drift
