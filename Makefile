@@ -2,7 +2,7 @@
 
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
-POSTGRES_15 := /usr/lib/postgresql/15/bin
+SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver
 export UV
 
 .DEFAULT_GOAL := help
@@ -29,8 +29,9 @@ test-fast: $(UV) ## Test what takes seconds
 test-full: $(UV) check ## Test everything in full size
 	@$(RUN) pytest -n auto -m "not system" --full
 
-test-system: $(UV) ## Test what needs a package of Debian: Postgres 15
-	@test -x $(POSTGRES_15)/postgres || { apt-get update --quiet && apt-get install --quiet --yes postgresql-15; }
+test-system: $(UV) ## Test what needs packages of Debian: Postgres 15, Chromium
+	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
+		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
 
 bench: $(UV) ## Measure a service beside others, in docs/benchmarks/ (25 minutes)

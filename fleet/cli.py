@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fleet.commands import service
+from fleet.commands import policy, service, status
 from fleet.commands.options import Exit
 from fleet.errors import FleetError
 
@@ -15,6 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(service.app, name="service")
+app.command("status")(status.show_status)
+app.command("policy")(policy.check_policy)
 
 
 def main() -> None:

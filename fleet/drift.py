@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from fleet.ownership import Owner
 from fleet.service import ANSWERS_FILE, Service
+from fleet.source import source
 from fleet.template import Template, files
 
 
@@ -13,9 +14,16 @@ def drift(service: Service, template: Template) -> dict[str, str]:
     """A diff for each file of the template that is not as the recorded version renders it."""
     # Of the newest version: early ones do not declare it.
     ownership = template.ownership(template.newest)
+    plain = source(template, service.version, ownership.others)
     with TemporaryDirectory(prefix="render-") as folder:
         render = Path(folder)
-        template.render(service.version, service.answers, render, leave_out=ownership.others)
+        template.render(
+            service.version,
+            service.answers,
+            render,
+            leave_out=[*ownership.others, *plain.unchanged(service.folder)],
+            source=plain.folder,
+        )
         owned = [path for path in files(render) if ownership.owner(path) is Owner.TEMPLATE]
         diffs = {path: _diff(render, service.folder, path) for path in owned}
     return {path: diff for path, diff in diffs.items() if diff and path != ANSWERS_FILE}

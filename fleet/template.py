@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import copier
 import yaml
 from copier.errors import CopierError
+from jinja2 import TemplateError
 from packaging.version import InvalidVersion, Version
 
 from fleet import git
@@ -50,7 +52,7 @@ class Template:
     @cached_property
     def versions(self) -> list[str]:
         """The released versions, the oldest first: tags as in PEP 440, like copier's."""
-        tags = [(_version(tag), tag) for tag in git.git(self.clone, "tag").split()]
+        tags = [(_version(tag), tag) for tag in _ask(self.clone, "tag").stdout.split()]
         return [tag for version, tag in sorted((v, t) for v, t in tags if v)]
 
     @cached_property
@@ -66,7 +68,7 @@ class Template:
     def commit(self, version: str) -> str:
         """The commit of a tag, branch or commit. Raises FleetError when there is none."""
         for name in (version, f"origin/{version}"):
-            found = git.run(self.clone, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+            found = _ask(self.clone, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
             if not found.returncode:
                 return found.stdout.strip()
         known = ", ".join(self.versions[-3:]) or "it has no releases"
@@ -81,7 +83,7 @@ class Template:
 
     def read(self, version: str, path: str) -> str:
         """The text of a file of the template's repository, empty where it has none."""
-        return git.run(self.clone, "show", f"{self.commit(version)}:{path}").stdout
+        return _ask(self.clone, "show", f"{self.commit(version)}:{path}").stdout
 
     def require_questions(self, version: str, data: Iterable[str]) -> None:
         """Raises FleetError for a name that is no question of a version: copier ignores those."""
@@ -103,15 +105,17 @@ class Template:
         destination: Path,
         *,
         leave_out: Sequence[str] = (),
+        source: Path | None = None,
     ) -> None:
         """What `copier copy` of a version writes for these answers. Runs no code of the template.
-        What fits the patterns `leave_out` is not written.
+        What fits the patterns `leave_out` is not written. `source` has the version's files where
+        it need not be recorded in the render: see `fleet.source`.
 
         Raises FleetError when the version refuses an answer, or wants to run code.
         """
         try:
             copier.run_copy(
-                str(self.clone),
+                str(source or self.clone),
                 destination,
                 data=dict(answers),
                 vcs_ref=self.commit(version),
@@ -120,7 +124,7 @@ class Template:
                 defaults=True,
                 quiet=True,
             )
-        except (CopierError, ValueError) as error:
+        except (CopierError, TemplateError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise FleetError(
                 f"Version {version} of the template does not render with the service's answers: "
@@ -128,8 +132,8 @@ class Template:
             ) from error
         file = destination / ANSWERS_FILE
         text = file.read_text(encoding="utf-8")
-        source = yaml.safe_dump({"_src_path": self.address}, allow_unicode=True, width=9999)
-        recorded = re.sub(r"(?m)^_src_path: .*$", lambda _: source.strip(), text)
+        address = yaml.safe_dump({"_src_path": self.address}, allow_unicode=True, width=9999)
+        recorded = re.sub(r"(?m)^_src_path: .*$", lambda _: address.strip(), text)
         file.write_text(recorded, encoding="utf-8")
 
 
@@ -137,6 +141,12 @@ def files(render: Path) -> list[str]:
     """The paths of all files of a render, sorted."""
     found = (file for file in render.rglob("*") if file.is_file())
     return sorted(file.relative_to(render).as_posix() for file in found)
+
+
+@cache
+def _ask(clone: Path, *arguments: str) -> CompletedProcess[str]:
+    """What git says of a clone. That does not change, so a process asks once for many services."""
+    return git.run(clone, *arguments)
 
 
 def _version(tag: str) -> Version | None:

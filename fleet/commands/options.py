@@ -14,6 +14,7 @@ Paths = Annotated[list[Path] | None, typer.Argument(help="Folders of services.")
 File = Annotated[
     Path | None, typer.Option(help="A file with a folder per line, relative to the file.")
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 class Exit(IntEnum):
@@ -23,6 +24,7 @@ class Exit(IntEnum):
     CONFLICTS = 2
     CHECKS_FAILED = 3
     DRIFT = 4
+    VIOLATED = 5
 
 
 def answers(data: list[str]) -> dict[str, str]:

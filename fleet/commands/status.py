@@ -1,0 +1,49 @@
+"""`fleet status`: where each service of a fleet stands."""
+
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import TypeAdapter
+
+from fleet import page, status, table
+from fleet.commands.options import Exit, File, Json, Paths, folders
+from fleet.output import write
+from fleet.parallel import for_each
+from fleet.status import Status
+
+FORMAT = 1
+"""Of the JSON: raised when a key is renamed or removed, not when one is added."""
+
+
+def show_status(
+    paths: Paths = None,
+    file: File = None,
+    json: Json = False,
+    html: Annotated[Path | None, typer.Option(help="A file for a report to look at.")] = None,
+    conflicts: Annotated[
+        bool, typer.Option("--conflicts", help="Update a clone of each service to find conflicts.")
+    ] = False,
+) -> None:
+    """Show version, age, drift and waivers of services. Changes nothing.
+
+    Exits with 1 when a service cannot be read; the others are shown all the same.
+    """
+    work = partial(status.status, conflicts=conflicts)
+    fleet = for_each(folders(paths, file), work, status.refused)
+    today = date.today()
+    if html:
+        write(html, page.render(fleet, today))
+    if json:
+        typer.echo(as_json(fleet, today))
+    else:
+        table.show(fleet, today)
+    if any(it.error for it in fleet):
+        raise typer.Exit(Exit.REFUSED)
+
+
+def as_json(fleet: list[Status], today: date) -> str:
+    document = {"format": FORMAT, "date": today, "services": fleet}
+    return TypeAdapter(dict[str, Any]).dump_json(document, indent=2).decode()

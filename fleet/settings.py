@@ -1,0 +1,43 @@
+"""Files in TOML that people write for fleet: read strictly, refused with a sentence."""
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from fleet.errors import FleetError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(file: Path, model: type[Model]) -> Model:
+    """Raises FleetError, which names the file and the key, for what the model does not take."""
+    try:
+        return model.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FleetError(f"{file} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        raise FleetError(f"{file} is refused: {_sentences(error, model)}") from error
+
+
+def _sentences(error: ValidationError, model: type[BaseModel]) -> str:
+    known = ", ".join(model.model_fields)
+    said = []
+    for fault in error.errors(include_url=False):
+        place = _place(fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            said.append(f"there is no key {place}.")
+        elif fault["type"] == "missing":
+            said.append(f"{place} is missing.")
+        else:
+            said.append(f"{place} is {fault['input']!r}. {fault['msg']}.")
+    return " ".join(said) + (f" Keys at the top are: {known}." if "no key" in said[0] else "")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """`waiver 2, expires`: people count from one."""
+    named = "".join(f" {part + 1}" if isinstance(part, int) else f", {part}" for part in location)
+    return named.removeprefix(", ")

@@ -1,0 +1,104 @@
+"""Where a service stands: its version, its drift and, if asked, what an update would meet."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from packaging.version import Version
+
+from fleet import git, waivers
+from fleet.drift import drift
+from fleet.errors import FleetError
+from fleet.service import ANSWERS_FILE, Service
+from fleet.template import Template
+from fleet.update import is_up_to_date, update
+from fleet.waivers import Waiver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What `fleet status --json` prints of a service. Without an error, only `release`, `updated`
+    and `conflicts` can be missing."""
+
+    path: str
+    """The folder, as it was named."""
+    name: str
+    error: str | None = None
+    """Why nothing else is known, in one sentence."""
+    template: str | None = None
+    """The address of the template, as recorded."""
+    version: str | None = None
+    """The version of the template, as recorded."""
+    release: str | None = None
+    """The newest release that the version holds; none for a version before the first one."""
+    newest: str | None = None
+    """The newest release of the template."""
+    behind: int | None = None
+    """How many releases the version lacks, previews not counted."""
+    updated: date | None = None
+    """The day of the last commit that changed the answers file; none where it is not committed."""
+    answers: dict[str, Any] = field(default_factory=dict)
+    drift: list[str] = field(default_factory=list)
+    """The template's own files that are not as the recorded version has them."""
+    waivers: list[Waiver] = field(default_factory=list)
+    conflicts: dict[str, str] | None = None
+    """Why each path would conflict on an update to the newest release; none if not asked."""
+
+
+def status(service: Service, template: Template, *, conflicts: bool = False) -> Status:
+    """Raises FleetError when the version is unknown, its answers do not render, or waivers are
+    wrong. Conflicts are looked for if asked."""
+    version = service.version
+    held, lacking = (
+        _releases(template, version, "merged"),
+        _releases(template, version, "no-merged"),
+    )
+    return Status(
+        path=str(service.folder),
+        name=service.name,
+        template=service.address,
+        version=version,
+        release=held[-1] if held else None,
+        newest=template.newest,
+        behind=len(lacking),
+        updated=_updated(service),
+        answers=service.answers,
+        drift=list(drift(service, template)),
+        waivers=waivers.read(service.folder),
+        conflicts=conflicts_on_update(service, template) if conflicts else None,
+    )
+
+
+def refused(folder: Path, sentence: str) -> Status:
+    """The status of what cannot be read."""
+    return Status(path=str(folder), name=folder.resolve().name, error=sentence)
+
+
+def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:
+    """Found by updating a clone: what is not committed takes no part, and nothing here changes."""
+    if is_up_to_date(service, template):
+        return {}
+    with TemporaryDirectory(prefix="trial-") as scratch:
+        clone = Path(scratch, "clone")
+        root = git.git(service.folder, "rev-parse", "--show-toplevel").removesuffix("\n")
+        git.git(service.folder, "clone", "--quiet", "--shared", root, str(clone))
+        try:
+            return update(Service.read(clone / service.prefix), template).conflicts
+        except FleetError as error:
+            named = str(error).replace(str(clone / service.prefix), str(service.folder))
+            raise FleetError(named) from error
+
+
+@cache
+def _releases(template: Template, version: str, option: str) -> list[str]:
+    """The final releases that a version holds (merged) or lacks (no-merged), the oldest first."""
+    tags = git.git(template.clone, "tag", f"--{option}", template.commit(version)).split()
+    return [tag for tag in template.versions if tag in tags and not Version(tag).is_prerelease]
+
+
+def _updated(service: Service) -> date | None:
+    day = git.run(service.folder, "log", "-1", "--format=%cs", "--", ANSWERS_FILE).stdout.strip()
+    return date.fromisoformat(day) if day else None
