@@ -6,6 +6,7 @@ import typer
 
 from fleet.commands import service
 from fleet.commands.options import Exit
+from fleet.commands.update import update_services
 from fleet.errors import FleetError
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(service.app, name="service")
+app.command("update")(update_services)
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def for_each(
 
 
 def _pool() -> ProcessPoolExecutor:
-    """Processes: copier is bound by Python. Spawned: the thread of a progress bar would not survive."""
+    """Processes: copier is bound by Python. Spawned: a progress bar's thread survives no fork."""
     return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
 
 

@@ -59,6 +59,8 @@ def _recorded(file: Path) -> dict[str, Any]:
         raise FleetError(
             f"{file.parent} has no {ANSWERS_FILE}: it was not made by `copier copy`."
         ) from error
+    except OSError as error:
+        raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise FleetError(f"{file} is not valid YAML: {reason}.") from error

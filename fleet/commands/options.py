@@ -41,7 +41,7 @@ def folders(paths: list[Path] | None, file: Path | None) -> list[Path]:
         named += listed(file)
     if not named:
         raise FleetError("Name the services: folders, or --file with a folder per line.")
-    return list(dict.fromkeys(named))
+    return list({folder.resolve(): folder for folder in reversed(named)}.values())[::-1]
 
 
 def listed(file: Path) -> list[Path]:
