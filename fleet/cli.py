@@ -5,7 +5,9 @@ import sys
 import typer
 
 from fleet.commands import service
+from fleet.commands.adopt import adopt_service
 from fleet.commands.options import Exit
+from fleet.commands.preset import check_preset
 from fleet.commands.update import update_services
 from fleet.errors import FleetError
 
@@ -17,6 +19,8 @@ app = typer.Typer(
 )
 app.add_typer(service.app, name="service")
 app.command("update")(update_services)
+app.command("adopt")(adopt_service)
+app.command("preset")(check_preset)
 
 
 def main() -> None:

@@ -263,9 +263,10 @@ def test_an_answer_that_a_newer_version_refuses_is_an_error_not_a_reset(
 
     run = fleet(service, *UPDATE)
 
-    assert run.code == 1
-    assert "Version v1.1.0 of the template does not render" in run.errors
-    assert "No such port." in run.errors
+    assert (run.code, run.errors) == (
+        1,
+        "fleet: Version v1.1.0 of the template refuses the answer port = 70: No such port.\n",
+    )
     assert status(service) == []
 
 
