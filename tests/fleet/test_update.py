@@ -5,12 +5,12 @@ import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import services
 from tests.fleet.conftest import Fleet, Run
+from tests.fleet.states import refs, state
 from tests.fleet.toys import LINES, Toy, edit
 
 pytestmark = pytest.mark.slow
@@ -30,20 +30,6 @@ def shop(toy: Toy, lamps: Path, tmp_path: Path) -> Path:
     toy.release("v1.1.0", THEIRS)
     services.commit(toy.service(folder / "recent", "v1.1.0"), "Start from the template")
     return folder
-
-
-def state(folder: Path) -> dict[str, Any]:
-    """All that must not change: working tree, index, HEAD, and the rest of .git but for objects."""
-    ours = ("refs", "logs", "objects")
-    return {
-        str(file): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and not (".git" in file.parts and set(ours) & set(file.parts))
-    } | {str(it.parent): services.git(it.parent, "branch") for it in folder.glob("*/.git")}
-
-
-def refs(folder: Path) -> list[str]:
-    return [services.git(it.parent, "show-ref") for it in sorted(folder.glob("*/.git"))]
 
 
 def outcomes(run: Run) -> dict[str, str]:
@@ -95,9 +81,10 @@ def test_nothing_but_the_branch_changes_in_a_service(fleet: Fleet, shop: Path) -
 
     fleet(shop, "update", "edited", "plain", "recent", "--check", "touch made")
 
-    added = {name: text for name, text in state(shop).items() if before.get(name) != text}
-    assert added == {str(shop / name): f"* main\n  {BRANCH}\n" for name in ("edited", "plain")}
-    assert [now.startswith(then) for then, now in zip(heads, refs(shop), strict=True)] == [True] * 3
+    heads_now = refs(shop)
+    assert state(shop) == before
+    assert [now.startswith(then) for then, now in zip(heads, heads_now, strict=True)] == [True] * 3
+    assert [now != then for then, now in zip(heads, heads_now, strict=True)] == [True, True, False]
 
 
 def test_a_second_run_changes_nothing_and_tells_the_same(fleet: Fleet, shop: Path) -> None:
