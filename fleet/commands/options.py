@@ -50,7 +50,10 @@ def folders(paths: list[Path] | None, file: Path | None) -> list[Path]:
         named += listed(file)
     if not named:
         raise FleetError("Name the services: folders, or --file with a folder per line.")
-    return list({folder.resolve(): folder for folder in reversed(named)}.values())[::-1]
+    once: dict[Path, Path] = {}
+    for folder in named:
+        once.setdefault(folder.resolve(), folder)
+    return list(once.values())
 
 
 def listed(file: Path) -> list[Path]:

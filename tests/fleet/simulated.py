@@ -71,14 +71,15 @@ BROKEN = [dirty, broken_yaml, template_away, no_repository, no_answers, unknown_
 def organization(full: bool) -> Iterator[Simulated]:
     """12 services or 200."""
     cases = [
-        (release.version, preset, answers)
-        for release in history.releases()
-        for preset, answers in release.presets.items()
+        (it.version, preset, answers)
+        for it in history.releases()
+        for preset, answers in it.presets.items()
     ]
     edited = list(product(cases, edits.EDITS))
     # In steps that are prime to their number: few are mixed, and many are all of them.
-    for case, edit in [edited[number * 61 % len(edited)] for number in range(156 if full else 6)]:
-        yield Simulated(Outcome.UPDATED, *case, edit)
+    for number in range(156 if full else 6):
+        (release, preset, answers), edit = edited[number * 61 % len(edited)]
+        yield Simulated(Outcome.UPDATED, release, preset, answers, edit)
     newest = [(history.NEWER, preset, answers) for _, preset, answers in cases]
     for number in range(8 if full else 1):
         yield Simulated(Outcome.UP_TO_DATE, *newest[number % len(newest)], edits.add_a_workflow)

@@ -11,7 +11,7 @@ import pytest
 from tests import services
 from tests.fleet.conftest import Fleet, Run
 from tests.fleet.states import refs, state
-from tests.fleet.toys import LINES, Toy, edit
+from tests.fleet.toys import FIRST, LINES, Toy, edit
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_people_are_told_by_a_table_and_by_sentences(fleet: Fleet, shop: Path) -
 
 
 def test_nothing_but_the_branch_changes_in_a_service(fleet: Fleet, shop: Path) -> None:
-    (shop / "plain/.git/index").touch()  # git would refresh it
+    (shop / "plain/shared.txt").touch()  # `git status` would refresh the index
     before = state(shop)
     heads = refs(shop)
 
@@ -227,16 +227,54 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
 
 
 def test_what_cannot_be_updated_is_told_of_the_service_not_of_its_clone(
-    fleet: Fleet, toy: Toy, shop: Path
+    fleet: Fleet, shop: Path
 ) -> None:
-    toy.release("v1.2.0", {"copier.yml": "_subdirectory: template\n_tasks: ['touch ran']\n"})
+    services.git(shop / "plain", "switch", "--quiet", "--create", "template-update")
 
     run = fleet(shop, "update", "plain", "--json")
 
     [moved] = json.loads(run.output)
     assert (run.code, moved["outcome"]) == (1, "refused")
-    assert moved["note"].startswith("Version v1.2.0 of the template does not render")
+    assert moved["note"].startswith(f"The branch {BRANCH} cannot be made in plain. ")
+
+
+def test_a_template_that_wants_to_run_code_is_refused(fleet: Fleet, toy: Toy, shop: Path) -> None:
+    toy.release("v1.2.0", {"copier.yml": f"{FIRST['copier.yml']}_tasks: ['touch ran']\n"})
+
+    run = fleet(shop, "update", "plain", "--json")
+
+    assert (run.code, outcomes(run)) == (1, {"plain": "refused"})
+    assert "unsafe" in json.loads(run.output)[0]["note"]
     assert services.git(shop / "plain", "branch") == "* main\n"
+
+
+def test_a_conflict_without_markers_is_remembered(fleet: Fleet, toy: Toy, shop: Path) -> None:
+    toy.release("v1.2.0", {"template/shared.txt": None})
+    fleet(shop, "update", "edited")
+
+    again = fleet(shop, "update", "edited", "--json")
+
+    [found] = json.loads(again.output)
+    assert (again.code, found["conflicts"]) == (
+        2,
+        {"shared.txt": "changed here, removed by the template"},
+    )
+
+
+def test_a_branch_is_its_services_authors(fleet: Fleet, shop: Path) -> None:
+    for key, value in {"name": "Ada", "email": "ada@example.org"}.items():
+        services.git(shop / "plain", "config", f"user.{key}", value)
+
+    fleet(shop, "update", "plain")
+
+    authors = services.git(shop / "plain", "log", "-1", "--format=%an <%ae>, %cn", BRANCH)
+    assert authors == "Ada <ada@example.org>, Ada\n"
+
+
+def test_a_service_that_is_named_twice_is_updated_once(fleet: Fleet, shop: Path) -> None:
+    run = fleet(shop, "update", "plain", "recent", "../shop/plain", "--json")
+
+    assert [it["path"] for it in json.loads(run.output)] == ["plain", "recent"]
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(shop: Path) -> None:
