@@ -270,6 +270,23 @@ def test_an_answer_that_a_newer_version_refuses_is_an_error_not_a_reset(
     assert status(service) == []
 
 
+def test_an_answer_that_a_newer_version_cannot_read_is_an_error(
+    fleet: Fleet, toy: Toy, lamps: Path
+) -> None:
+    several = "service_name: {type: str, multiselect: true, choices: [lamps], default: [lamps]}"
+    questions = str(FIRST["copier.yml"])
+    one = next(line for line in questions.splitlines() if line.startswith("service_name"))
+    toy.release("v1.1.0", {"copier.yml": questions.replace(one, several)})
+
+    run = fleet(lamps, *UPDATE)
+
+    assert (run.code, run.errors) == (
+        1,
+        "fleet: Version v1.1.0 of the template does not render with these answers: "
+        "Not a YAML list: 'lamps'\n",
+    )
+
+
 def test_a_template_that_wants_to_run_code_is_refused(fleet: Fleet, toy: Toy, lamps: Path) -> None:
     toy.release("v1.1.0", {"copier.yml": f"{FIRST['copier.yml']}_tasks: ['touch ran']\n"})
 
