@@ -5,7 +5,10 @@ import sys
 import typer
 
 from fleet.commands import policy, service, status
+from fleet.commands.adopt import adopt_service
 from fleet.commands.options import Exit
+from fleet.commands.preset import check_preset
+from fleet.commands.update import update_services
 from fleet.errors import FleetError
 
 app = typer.Typer(
@@ -16,7 +19,10 @@ app = typer.Typer(
 )
 app.add_typer(service.app, name="service")
 app.command("status")(status.show_status)
+app.command("update")(update_services)
 app.command("policy")(policy.check_policy)
+app.command("adopt")(adopt_service)
+app.command("preset")(check_preset)
 
 
 def main() -> None:

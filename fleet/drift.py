@@ -25,11 +25,11 @@ def drift(service: Service, template: Template) -> dict[str, str]:
             source=plain.folder,
         )
         owned = [path for path in files(render) if ownership.owner(path) is Owner.TEMPLATE]
-        diffs = {path: _diff(render, service.folder, path) for path in owned}
-    return {path: diff for path, diff in diffs.items() if diff and path != ANSWERS_FILE}
+        diffs = {path: diff(render, service.folder, path) for path in owned}
+    return {path: text for path, text in diffs.items() if text and path != ANSWERS_FILE}
 
 
-def _diff(render: Path, actual: Path, path: str) -> str:
+def diff(render: Path, actual: Path, path: str) -> str:
     """From the template's file to the service's, in the unified format; empty for equal files."""
     lines = unified_diff(
         _lines(render / path), _lines(actual / path), f"template/{path}", f"service/{path}"

@@ -5,7 +5,7 @@ import os
 import subprocess
 from dataclasses import dataclass, replace
 
-from fleet import git, report
+from fleet import branches, git, report
 from fleet.errors import FleetError
 from fleet.service import Service
 from fleet.template import Template
@@ -17,26 +17,29 @@ class Proposal:
     branch: str
     body: str
     """The text for the pull request, in Markdown."""
+    conflicts: dict[str, str]
+    """Why each path could not be merged."""
+    locked: bool
+    """Whether uv.lock, where there is one, fits pyproject.toml."""
 
 
-def propose(service: Service, template: Template, *, leave_out: str = "") -> Proposal:
-    """Commit an update to the newest version on the branch `template-update/<version>`.
+def propose(service: Service, template: Template, *, to: str = "", leave_out: str = "") -> Proposal:
+    """Commit an update to a version, by default the newest, on a branch of its own.
 
     Conflicts are committed with their markers, for people to resolve on the branch. The changes
     below the folder `leave_out` are not committed: the text carries them as a patch.
     """
-    branch = f"template-update/{template.describe(template.newest)}"
+    branch = branches.name(service, template, to)
     service.require_clean()
     _switch(service, branch)
-    made = update(service, template)
+    made = update(service, template, to=to)
     patch = _take_back(service, made, leave_out) if leave_out else ""
     if patch:
         made = _without(made, leave_out)
     locked = _lock(service, made)
-    git.git(service.folder, "add", "--all", ".")
-    message = report.subject(made)
-    git.git(service.folder, "commit", "--no-verify", "--quiet", "-m", message, **_identity(service))
-    return Proposal(branch, report.pull_request(made, patch=patch, left_out=leave_out, lock=locked))
+    _commit(service, made)
+    body = report.pull_request(made, patch=patch, left_out=leave_out, lock=locked)
+    return Proposal(branch, body, made.conflicts, locked)
 
 
 def _switch(service: Service, branch: str) -> None:
@@ -77,7 +80,16 @@ def _lock(service: Service, made: Update) -> bool:
     return subprocess.run(command, cwd=service.folder, check=False).returncode == 0
 
 
-def _identity(service: Service) -> dict[str, str]:
+def _commit(service: Service, made: Update) -> None:
+    trailers = [
+        f"--trailer={branches.CONFLICT}: {path}: {why}" for path, why in made.conflicts.items()
+    ]
+    message = ("-m", report.subject(made), *trailers)
+    git.git(service.folder, "add", "--all", ".")
+    git.git(service.folder, "commit", "--no-verify", "--quiet", *message, **identity(service))
+
+
+def identity(service: Service) -> dict[str, str]:
     """The user's own where git knows one."""
     known = git.run(service.folder, "config", "user.email").returncode == 0
     return {} if known else IDENTITY

@@ -31,13 +31,13 @@ def subject(update: Update) -> str:
 def summary(update: Update) -> str:
     """Sections of plain text, which is Markdown too; those without content are left out."""
     parts = [
-        _list("Conflicts", _reasons(update.conflicts)),
-        *(_list(title, update.changed.get(owner, [])) for owner, title in HEADINGS.items()),
-        _list(
+        listed("Conflicts", _reasons(update.conflicts)),
+        *(listed(title, update.changed.get(owner, [])) for owner, title in HEADINGS.items()),
+        listed(
             "Files of the template that you had changed",
             (f"{path}: additions belong in {place}" for path, place in update.edited.items()),
         ),
-        _list("Changed in the template, still deleted here", update.left_deleted),
+        listed("Changed in the template, still deleted here", update.left_deleted),
         f"# What is new\n\n{update.changelog}" if update.changelog else "",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -59,7 +59,8 @@ def _reasons(conflicts: dict[str, str]) -> Iterable[str]:
     return (f"{path}: {reason}" for path, reason in conflicts.items())
 
 
-def _list(title: str, lines: Iterable[str]) -> str:
+def listed(title: str, lines: Iterable[str]) -> str:
+    """A section with a line for each; empty without lines."""
     text = "\n".join(f"- {line}" for line in lines)
     return f"# {title}\n\n{text}" if text else ""
 

@@ -24,10 +24,7 @@ class Service:
     @classmethod
     def read(cls, folder: Path) -> "Service":
         """Raises FleetError when the folder holds no service of a repository."""
-        if not folder.is_dir():
-            raise FleetError(f"There is no folder {folder}.")
-        if git.run(folder, "rev-parse", "--git-dir").returncode:
-            raise FleetError(f"{folder} is not in a git repository: run `git init` and commit it.")
+        require_repository(folder)
         recorded = _recorded(folder / ANSWERS_FILE)
         answers = {name: value for name, value in recorded.items() if not name.startswith("_")}
         return cls(folder, str(recorded["_src_path"]), str(recorded["_commit"]), answers)
@@ -42,14 +39,26 @@ class Service:
         return git.git(self.folder, "rev-parse", "--show-prefix").strip()
 
     def require_clean(self) -> None:
-        """Raises FleetError when there is work that is not committed."""
-        if lines := git.git(self.folder, "status", "--porcelain", "--", ".").splitlines():
-            named = ", ".join(line[3:] for line in lines[:3])
-            more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
-            raise FleetError(
-                f"{self.folder} has changes that are not committed ({named}{more}): "
-                "commit or stash them first."
-            )
+        require_clean(self.folder)
+
+
+def require_repository(folder: Path) -> None:
+    """Raises FleetError for what is no folder of a repository."""
+    if not folder.is_dir():
+        raise FleetError(f"There is no folder {folder}.")
+    if git.run(folder, "rev-parse", "--git-dir").returncode:
+        raise FleetError(f"{folder} is not in a git repository: run `git init` and commit it.")
+
+
+def require_clean(folder: Path) -> None:
+    """Raises FleetError when a folder has work that is not committed."""
+    if lines := git.git(folder, "status", "--porcelain", "--", ".").splitlines():
+        named = ", ".join(line[3:] for line in lines[:3])
+        more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
+        raise FleetError(
+            f"{folder} has changes that are not committed ({named}{more}): "
+            "commit or stash them first."
+        )
 
 
 def _recorded(file: Path) -> dict[str, Any]:
@@ -59,6 +68,8 @@ def _recorded(file: Path) -> dict[str, Any]:
         raise FleetError(
             f"{file.parent} has no {ANSWERS_FILE}: it was not made by `copier copy`."
         ) from error
+    except OSError as error:
+        raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise FleetError(f"{file} is not valid YAML: {reason}.") from error

@@ -4,14 +4,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.version import Version
 
-from fleet import git, waivers
+from fleet import clones, git, waivers
 from fleet.drift import drift
-from fleet.errors import FleetError
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 from fleet.update import is_up_to_date, update
@@ -81,15 +79,8 @@ def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:
     """Found by updating a clone: what is not committed takes no part, and nothing here changes."""
     if is_up_to_date(service, template):
         return {}
-    with TemporaryDirectory(prefix="trial-") as scratch:
-        clone = Path(scratch, "clone")
-        root = git.git(service.folder, "rev-parse", "--show-toplevel").removesuffix("\n")
-        git.git(service.folder, "clone", "--quiet", "--shared", root, str(clone))
-        try:
-            return update(Service.read(clone / service.prefix), template).conflicts
-        except FleetError as error:
-            named = str(error).replace(str(clone / service.prefix), str(service.folder))
-            raise FleetError(named) from error
+    with clones.clone(service) as clone:
+        return update(clone, template).conflicts
 
 
 @cache

@@ -1,7 +1,7 @@
 """A template's repository, cloned once with all its versions."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -10,15 +10,13 @@ from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import copier
 import yaml
-from copier.errors import CopierError
-from jinja2 import TemplateError
 from packaging.version import InvalidVersion, Version
 
-from fleet import git
+from fleet import git, rendering
 from fleet.errors import FleetError
 from fleet.ownership import Ownership
+from fleet.questions import Questions
 from fleet.service import ANSWERS_FILE
 
 SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
@@ -85,15 +83,8 @@ class Template:
         """The text of a file of the template's repository, empty where it has none."""
         return _ask(self.clone, "show", f"{self.commit(version)}:{path}").stdout
 
-    def require_questions(self, version: str, data: Iterable[str]) -> None:
-        """Raises FleetError for a name that is no question of a version: copier ignores those."""
-        questionnaire = yaml.safe_load(self.read(version, "copier.yml")) or {}
-        questions = sorted(name for name in questionnaire if not name.startswith("_"))
-        if unknown := sorted(set(data) - set(questions)):
-            raise FleetError(
-                f"Version {version} of the template does not ask {', '.join(unknown)}. "
-                f"Its questions: {', '.join(questions)}."
-            )
+    def questions(self, version: str) -> Questions:
+        return Questions.parse(version, self.read(version, "copier.yml"))
 
     def ownership(self, version: str) -> Ownership:
         return Ownership.parse(self.read(version, "ownership.toml"))
@@ -113,28 +104,26 @@ class Template:
 
         Raises FleetError when the version refuses an answer, or wants to run code.
         """
-        try:
-            copier.run_copy(
-                str(source or self.clone),
-                destination,
-                data=dict(answers),
-                vcs_ref=self.commit(version),
-                exclude=leave_out,
-                settings=copier.Settings(),  # nobody's own settings trust or answer
-                defaults=True,
-                quiet=True,
-            )
-        except (CopierError, TemplateError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise FleetError(
-                f"Version {version} of the template does not render with the service's answers: "
-                f"{reason}"
-            ) from error
+        rendering.run(
+            source or self.clone,
+            self.commit(version),
+            answers,
+            destination,
+            version=version,
+            leave_out=leave_out,
+        )
         file = destination / ANSWERS_FILE
+        if not file.is_file():
+            raise FleetError(f"Version {version} of the template writes no {ANSWERS_FILE}.")
         text = file.read_text(encoding="utf-8")
         address = yaml.safe_dump({"_src_path": self.address}, allow_unicode=True, width=9999)
         recorded = re.sub(r"(?m)^_src_path: .*$", lambda _: address.strip(), text)
         file.write_text(recorded, encoding="utf-8")
+
+    def try_out(self, version: str, answers: Mapping[str, Any], destination: Path) -> None:
+        """Render, and write nothing. Raises FleetError as `render` does."""
+        commit = self.commit(version)
+        rendering.run(self.clone, commit, answers, destination, version=version, pretend=True)
 
 
 def files(render: Path) -> list[str]:

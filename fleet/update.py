@@ -74,7 +74,7 @@ def update(
     service.require_clean()
     after = to or template.newest
     _require_newer(service, template, after)
-    template.require_questions(after, data)
+    template.questions(after).require(data)
     ownership = template.ownership(after)
     renders = render_both(service, template, after, data)
     edited = changed_here(service, renders.old, ownership)

@@ -9,7 +9,11 @@ import typer
 from fleet.errors import FleetError
 
 To = Annotated[str, typer.Option(help="A version of the template; by default the newest.")]
+Origin = Annotated[
+    str, typer.Option("--template", help="The template's address, as for `copier copy`.")
+]
 Data = Annotated[list[str], typer.Option(help="An answer that changes, as question=answer.")]
+DataFile = Annotated[Path | None, typer.Option(help="A preset: answers in a file of YAML.")]
 Paths = Annotated[list[Path] | None, typer.Argument(help="Folders of services.")]
 File = Annotated[
     Path | None, typer.Option(help="A file with a folder per line, relative to the file.")
@@ -25,6 +29,11 @@ class Exit(IntEnum):
     CHECKS_FAILED = 3
     DRIFT = 4
     VIOLATED = 5
+
+
+def address(origin: str) -> str:
+    """What a service records: a folder by its whole path, as it is another one from elsewhere."""
+    return str(Path(origin).resolve()) if Path(origin).is_dir() else origin
 
 
 def answers(data: list[str]) -> dict[str, str]:
@@ -43,7 +52,10 @@ def folders(paths: list[Path] | None, file: Path | None) -> list[Path]:
         named += listed(file)
     if not named:
         raise FleetError("Name the services: folders, or --file with a folder per line.")
-    return list(dict.fromkeys(named))
+    once: dict[Path, Path] = {}
+    for folder in named:
+        once.setdefault(folder.resolve(), folder)
+    return list(once.values())
 
 
 def listed(file: Path) -> list[Path]:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from fleet import report
-from fleet.commands.options import Data, Exit, To, answers
+from fleet import presets, report
+from fleet.commands.options import Data, DataFile, Exit, To, answers
 from fleet.drift import drift
 from fleet.propose import propose
 from fleet.service import Service
@@ -25,6 +25,7 @@ CHECKS = ["make", "--no-print-directory", "lock", "check", "test"]
 def update_service(
     to: To = "",
     data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
+    data_file: DataFile = None,
     checks: Annotated[bool, typer.Option(help="Run `make lock check test` afterwards.")] = True,
 ) -> None:
     """Merge what the template has changed into the working tree. Commits nothing.
@@ -32,10 +33,12 @@ def update_service(
     Exits with 1 when it refuses, with 2 when there are conflicts, with 3 when checks fail.
     """
     with this_service() as (service, template):
-        if not data and is_up_to_date(service, template, to):
+        chosen = presets.chosen(template, to or template.newest, data_file, answers(data))
+        new = {name: it for name, it in chosen.items() if service.answers.get(name) != it}
+        if not new and is_up_to_date(service, template, to):
             typer.echo(f"{service.name} is up to date with the template: {service.version}.")
             return
-        made = update(service, template, to=to, data=answers(data))
+        made = update(service, template, to=to, data=new)
     typer.echo(f"{report.subject(made)}.\n\n{report.summary(made)}\n")
     if made.conflicts:
         typer.echo("Resolve the conflicts and `git add` the files, then: make lock check test")

@@ -316,10 +316,28 @@ def test_an_answer_that_a_newer_version_refuses_is_an_error_not_a_reset(
 
     run = fleet(service, *UPDATE)
 
-    assert run.code == 1
-    assert "Version v1.1.0 of the template does not render" in run.errors
-    assert "No such port." in run.errors
+    assert (run.code, run.errors) == (
+        1,
+        "fleet: Version v1.1.0 of the template refuses the answer port = 70: No such port.\n",
+    )
     assert status(service) == []
+
+
+def test_an_answer_that_a_newer_version_cannot_read_is_an_error(
+    fleet: Fleet, toy: Toy, lamps: Path
+) -> None:
+    several = "service_name: {type: str, multiselect: true, choices: [lamps], default: [lamps]}"
+    questions = str(FIRST["copier.yml"])
+    one = next(line for line in questions.splitlines() if line.startswith("service_name"))
+    toy.release("v1.1.0", {"copier.yml": questions.replace(one, several)})
+
+    run = fleet(lamps, *UPDATE)
+
+    assert (run.code, run.errors) == (
+        1,
+        "fleet: Version v1.1.0 of the template does not render with these answers: "
+        "Not a YAML list: 'lamps'\n",
+    )
 
 
 def test_a_template_that_wants_to_run_code_is_refused_whatever_the_user_trusts(

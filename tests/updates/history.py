@@ -1,5 +1,6 @@
 """The versions that services were made from: this repository's releases, and what they recorded."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ import yaml
 from packaging.version import Version
 
 from tests import services
+from tests.updates import edits
 
 FOLDER = services.ROOT / "releases"
 CANDIDATE = "v9999.0.0"
 """The tag of the working tree in the tests' clone: what the next release would be."""
+NEWER = "v10000.0.0"
+"""The tag of one version more, where a test wants one."""
 
 
 @dataclass(frozen=True)
@@ -57,4 +61,18 @@ def clone(destination: Path) -> Path:
     services.snapshot(destination)
     for version, commit in [(it.version, it.commit) for it in releases()] + [(CANDIDATE, "HEAD")]:
         services.git(destination, "tag", "--annotate", "--message", version, version, commit)
+    return destination
+
+
+def once_more(releases: Path, destination: Path) -> Path:
+    """The template with one version more, which changes a file of each owner."""
+    shutil.copytree(releases, destination)
+    for path, old, new in (
+        ("Makefile.jinja", "# `make` lists", "# Newer: `make` lists"),
+        ("app/main.py", '"""The service.', '"""Our service.'),
+        ("app/items/service.py", '"""What one can do', '"""What you can do'),
+    ):
+        edits.replace(destination / "template" / path, old, new)
+    services.commit(destination, "Newer")
+    services.git(destination, "tag", "--annotate", "--message", NEWER, NEWER)
     return destination

@@ -11,7 +11,7 @@ import pytest
 
 from tests import services
 from tests.services import Environment
-from tests.updates import edits, history
+from tests.updates import history
 from tests.updates.trees import all_files, conflicts, differences, files_of, without_seeds
 
 pytestmark = pytest.mark.slow
@@ -19,20 +19,6 @@ pytestmark = pytest.mark.slow
 README = (services.ROOT / "README.md").read_text()
 SECTION = README.partition("\n## Update a service\n")[2].partition("\n## ")[0]
 MAKE, UVX = (part.partition("```")[0] for part in SECTION.split("```bash\n")[1:])
-
-
-def released_once_more(releases: Path, destination: Path) -> Path:
-    """The template with one version more, which changes a file of each owner."""
-    shutil.copytree(releases, destination)
-    for path, old, new in (
-        ("Makefile.jinja", "# `make` lists", "# Newer: `make` lists"),
-        ("app/main.py", '"""The service.', '"""Our service.'),
-        ("app/items/service.py", '"""What one can do', '"""What you can do'),
-    ):
-        edits.replace(destination / "template" / path, old, new)
-    services.commit(destination, "Newer")
-    services.git(destination, "tag", "--annotate", "--message", "Newer", "v10000.0.0")
-    return destination
 
 
 def type_in(service: Path, environment: Environment, commands: str) -> str:
@@ -55,7 +41,7 @@ def type_in(service: Path, environment: Environment, commands: str) -> str:
 def test_a_service_updates_by_make_as_the_readme_says(
     releases: Path, environment: Environment, tmp_path: Path
 ) -> None:
-    template = released_once_more(releases, tmp_path / "template")
+    template = history.once_more(releases, tmp_path / "template")
     service = tmp_path / "my-service"
     copier.run_copy(str(template), service, vcs_ref=history.CANDIDATE, defaults=True, quiet=True)
     shutil.copy2(environment.lock, service)
@@ -64,7 +50,7 @@ def test_a_service_updates_by_make_as_the_readme_says(
     output = type_in(service, environment, MAKE)
 
     assert output.startswith(
-        f"Update the template from {history.CANDIDATE} to v10000.0.0.\n\n"
+        f"Update the template from {history.CANDIDATE} to {history.NEWER}.\n\n"
         "# Changed in the template's files\n\n- Makefile\n\n"
         "# Changed in shared files\n\n- app/main.py\n\n"
     )

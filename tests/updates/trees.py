@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from tests import services
+from tests.updates import history
 
 # Rendered once, then the service's own: an update neither changes nor restores them.
 SEEDS = ("app/items/", "tests/items/", "migrations/versions/")
@@ -60,3 +62,24 @@ def conflicts(service: Path) -> list[str]:
         if re.match(r"(<{7}|\|{7}|>{7})( |$)", line)
     ]
     return unmerged + rejected + marked
+
+
+def mishaps(
+    service: Path, before: Files, fresh: Path, edited: Path, answers: dict[str, Any]
+) -> dict[str, Any]:
+    """What an update lost: seeds and files of the service's own are to be as before, all others as
+    in the edited fresh one."""
+    after, template = files_of(service), without_seeds(all_files(fresh))
+    own = {path: file for path, file in before.items() if path not in template}
+    expected = {path: file for path, file in files_of(edited).items() if path in template}
+    recorded = history.answers_in(service / ".copier-answers.yml")
+    found: dict[str, Any] = {
+        "conflicts": conflicts(service),
+        "template": differences({p: f for p, f in after.items() if p in template}, expected),
+        "seeds": differences(seeds(after), seeds(before)),
+        "own": differences({p: f for p, f in after.items() if p not in template}, own),
+        "answers": {
+            name: recorded.get(name) for name in answers if recorded.get(name) != answers[name]
+        },
+    }
+    return {what: it for what, it in found.items() if it}

@@ -1,0 +1,50 @@
+"""`fleet adopt`: a service that was not made from the template."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleet import adopt, presets, report
+from fleet.adopt import Adoption
+from fleet.commands.options import Data, DataFile, Origin, To, address, answers
+from fleet.template import open_template
+
+
+def adopt_service(
+    path: Annotated[Path, typer.Argument(help="The folder of the service.")],
+    template: Origin,
+    to: To = "",
+    data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
+    data_file: DataFile = None,
+    write: Annotated[bool, typer.Option("--write", help="Add the missing files.")] = False,
+) -> None:
+    """Tell what a service lacks of the template, and what differs. Changes nothing without --write.
+
+    With --write, the missing files and the answers file are added; what is there stays as it is.
+    """
+    adopt.require_adoptable(path)
+    with open_template(address(template)) as opened:
+        version = to or opened.newest
+        chosen = presets.chosen(opened, version, data_file, answers(data))
+        with adopt.compare(path, opened, version, chosen) as adoption:
+            if write:
+                adopt.write(path, adoption)
+    typer.echo(_told(adoption, "Added" if write else "Would be added"))
+    typer.echo(
+        "Read it with `git status`, then commit: `fleet service update` works from now on."
+        if write
+        else "Nothing is written. With --write, the missing files are added, and no other changes."
+    )
+
+
+def _told(adoption: Adoption, added: str) -> str:
+    diffs = "".join(adoption.differing.values()).rstrip("\n")
+    parts = [
+        f"The template has {adoption.version}.",
+        report.listed(added, adoption.missing),
+        report.listed("The same", adoption.same),
+        report.listed("Differs, and stays as it is", adoption.differing),
+        f"# How it differs\n\n{diffs}" if diffs else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"

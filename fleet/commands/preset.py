@@ -1,0 +1,22 @@
+"""`fleet preset`: an organization's answers, before services are made with them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleet import presets
+from fleet.commands.options import Origin, To, address
+from fleet.template import open_template
+
+
+def check_preset(
+    file: Annotated[Path, typer.Argument(help="Answers in YAML, for `copier copy --data-file`.")],
+    template: Origin,
+    to: To = "",
+) -> None:
+    """Check the answers of a file: copier ignores unknown ones, and makes others fit."""
+    with open_template(address(template)) as opened:
+        version = opened.describe(to or opened.newest)
+        checked = presets.check(opened, version, file)
+    typer.echo(f"Version {version} of the template takes the answers: {', '.join(checked)}.")

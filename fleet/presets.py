@@ -1,0 +1,47 @@
+"""Answers of an organization in a file, and those of a command line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from fleet.errors import FleetError
+from fleet.template import Template
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The answers of a file. Raises FleetError for what is no mapping in YAML."""
+    try:
+        answers = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise FleetError(f"{file} is not valid YAML: {reason}.") from error
+    if not isinstance(answers, dict) or not answers:
+        raise FleetError(f"{file} holds no answers: write a line `question: answer` for each.")
+    return answers
+
+
+def chosen(
+    template: Template, version: str, file: Path | None, texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """The answers of a preset and of the command line, which wins. Raises FleetError for one that
+    no question of the version takes."""
+    questions = template.questions(version)
+    answers = {**(read(file) if file else {}), **questions.read(texts)}
+    questions.require(answers)
+    return answers
+
+
+def check(template: Template, version: str, file: Path) -> dict[str, Any]:
+    """The answers of a preset that a version takes: nothing else is answered, nothing is written.
+
+    Raises FleetError that names the question and the value it refuses.
+    """
+    answers = chosen(template, version, file, {})
+    with TemporaryDirectory(prefix="preset-") as folder:
+        template.try_out(version, answers, Path(folder, "service"))
+    return answers
