@@ -71,6 +71,25 @@ def type_in(folder: Path, releases: Path, commands: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_way_to_fifty_services_is_as_the_page_says(releases: Path, tmp_path: Path) -> None:
+    heading = "From the first service to fifty"
+    [preset], [policy] = blocks(heading, "yaml"), blocks(heading, "toml")
+    (tmp_path / "preset.yml").write_text(preset)
+    (tmp_path / "policy.toml").write_text(policy)
+
+    for commands in blocks(heading, "bash"):
+        type_in(tmp_path, releases, commands)
+
+    made = {path.name for path in tmp_path.iterdir()}
+    services_made = {"payments", "orders", "lamps"}
+    files = {"preset.yml", "policy.toml", "services.txt", "report.html", "findings.sarif"}
+    assert made == services_made | files
+    assert {
+        history.answers_in(tmp_path / name / ".copier-answers.yml")["postgres_version"]
+        for name in services_made
+    } == {17}
+
+
 def test_a_fleet_moves_as_the_page_says(beside: Path, releases: Path) -> None:
     [waves] = blocks("Move the fleet", "toml")
     (beside / "waves.toml").write_text(waves)
