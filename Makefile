@@ -34,7 +34,7 @@ test-system: $(UV) ## Test what needs packages of Debian: Postgres 15, Chromium
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
 
-bench: $(UV) ## Measure a service beside others, in docs/benchmarks/ (25 minutes)
+bench: $(UV) ## Measure a service beside others, in docs/benchmarks/ (20 minutes)
 	@$(RUN) python -m benchmarks
 
 check: $(UV) ## Check format, lint and types of the template's own code

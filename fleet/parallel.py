@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -18,6 +18,7 @@ from fleet.service import Service
 from fleet.template import Template, open_template
 
 Result = TypeVar("Result")
+WORTH_PROCESSES = 4  # to start one takes as long as to look at a few services
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def for_each(
     `work` runs in other processes: it must be a function of a module, or a partial of one.
     """
     results: dict[Path, Result] = {}
-    with open_templates() as templates, _pool() as pool, _progress() as progress:
+    with open_templates() as templates, _pool(len(folders)) as pool, _progress() as progress:
         bar = progress.add_task("services", total=len(folders))
         waiting = {}
         for folder in folders:
@@ -76,8 +77,10 @@ def for_each(
     return [results[folder] for folder in folders]
 
 
-def _pool() -> ProcessPoolExecutor:
+def _pool(services: int) -> Executor:
     """Processes: copier is bound by Python. Spawned: a fork would leave the bar's thread behind."""
+    if services < WORTH_PROCESSES:
+        return ThreadPoolExecutor(1)
     return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
 
 

@@ -142,7 +142,7 @@ def test_what_the_recipe_of_deployment_starts_serves(
 
             assert created.status_code == 201
             until(
-                lambda: served.said.count('"event": "The service has started."') == 2,
+                lambda: served.said.count('"event":"The service has started."') == 2,
                 "both workers have started",
             )
             assert serving.sql(url, "SELECT name FROM item") == [("lamp",)]

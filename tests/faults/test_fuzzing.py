@@ -56,7 +56,7 @@ class MemoryMeter:
 
     @property
     def requests(self) -> int:
-        return len(re.findall(r'"event": "request"', self.service.served.output.read_text()))
+        return len(re.findall(r'"event": ?"request"', self.service.served.output.read_text()))
 
     def _run(self) -> None:
         while self.bytes is None and not self.stopped.wait(0.2):
