@@ -81,6 +81,33 @@ def test_all_services_are_moved_and_no_edit_is_lost(
     sys.stdout.write(figures(moves, seconds, again))
 
 
+def test_the_status_of_all_services_is_told(
+    fleet: Fleet, organization: dict[str, Simulated], tmp_path: Path
+) -> None:
+    folder = tmp_path / "services"
+    untouched = state(folder)
+
+    began = time.perf_counter()
+    run = fleet(folder, "status", *sorted(organization), "--json")
+    seconds = time.perf_counter() - began
+
+    told = {
+        it["path"]: (it["version"], it["drift"], it["error"] is None)
+        for it in json.loads(run.output)["services"]
+    }
+    assert told == {name: stands(it) for name, it in organization.items()}
+    assert state(folder) == untouched
+    sys.stdout.write(f"The status of {len(told)} services took {seconds:.0f} s.\n")
+
+
+def stands(it: Simulated) -> tuple[str | None, list[str], bool]:
+    """The version, the drift, and whether they can be told."""
+    if it.broken not in {edits.nothing, simulated.dirty}:
+        return None, [], False
+    drifts = it.edit in {edits.change_a_file_of_the_template, simulated.clash}
+    return it.release, ["Makefile"] if drifts else [], True
+
+
 def lost(
     organization: dict[str, Simulated], rendered: Rendered, tmp_path: Path
 ) -> dict[str, dict[str, Any]]:

@@ -141,10 +141,13 @@ def test_nothing_new_is_no_release(repository: Path, prepare: Prepare) -> None:
     )
 
 
-def test_the_page_of_tested_updates_has_every_release_and_every_edit() -> None:
+def test_the_page_of_tested_updates_has_every_release_but_perhaps_the_newest() -> None:
     lines = (services.ROOT / "docs/updates.md").read_text().splitlines()
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
-    all_pass = [f"{len(release.presets)} of {len(release.presets)}" for release in RELEASES]
 
-    assert table[0] == ["what a person did", *(release.version for release in RELEASES)]
+    told = RELEASES[: len(table[0]) - 1]
+
+    assert len(told) >= len(RELEASES) - 1  # that one's own update can be tried after it is made
+    assert table[0] == ["what a person did", *(release.version for release in told)]
+    all_pass = [f"{len(release.presets)} of {len(release.presets)}" for release in told]
     assert table[2:] == [[edit.__name__.replace("_", " "), *all_pass] for edit in EDITS]
