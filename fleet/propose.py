@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from fleet import branches, git, report
 from fleet.errors import FleetError
+from fleet.merge import IDENTITY
 from fleet.service import Service
 from fleet.template import Template
-from fleet.update import IDENTITY, Update, update
+from fleet.update import Update, update
 
 
 @dataclass(frozen=True)

@@ -5,36 +5,19 @@ merged into the service. So a file that was renamed takes the service's edits al
 the template removed while the service changed it is a conflict, not a loss.
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from fleet import changelog, git
+from fleet import changelog, git, merge
 from fleet.errors import FleetError
+from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
 from fleet.service import ANSWERS_FILE, Service
-from fleet.template import Template, files
+from fleet.template import Template
 
-# What two letters of `git status` mean (git-status(1), "Short Format"): ours is the service.
-REASONS = {
-    "DD": "renamed here and in the template, to different names",
-    "AU": "renamed here, changed in the template",
-    "UD": "changed here, removed by the template",
-    "UA": "removed or renamed here, renamed by the template",
-    "DU": "removed here, changed in the template",
-    "AA": "added here and in the template",
-    "UU": "changed here and in the template, in the same lines",
-}
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
-IDENTITY = {
-    f"GIT_{role}_{name}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for name, value in {"NAME": "Template update", "EMAIL": "template-update@localhost"}.items()
-}
 
 
 @dataclass(frozen=True)
@@ -51,15 +34,7 @@ class Update:
     left_deleted: list[str]
     """Files that the service had deleted and the template changed."""
     changelog: str
-    renders: "Renders"
-
-
-@dataclass(frozen=True)
-class Renders:
-    """Two commits in the service's object store: a version's files, and those of a newer one."""
-
-    old: str
-    new: str
+    renders: Renders
 
 
 def update(
@@ -76,15 +51,15 @@ def update(
     _require_newer(service, template, after)
     template.questions(after).require(data)
     ownership = template.ownership(after)
-    renders = render_both(service, template, after, data)
+    renders = merge.render_both(service, template, after, data)
     edited = changed_here(service, renders.old, ownership)
-    _merge(service, renders)
-    left_deleted = _leave_deleted(service)
+    merge.merge(service, renders)
+    left_deleted = merge.leave_deleted(service)
     return Update(
         before=service.version,
         after=template.describe(after),
         changed=_changed(service, ownership),
-        conflicts=_conflicts(service),
+        conflicts=merge.conflicts(service),
         edited=edited,
         left_deleted=left_deleted,
         changelog=changelog.between(
@@ -97,26 +72,6 @@ def update(
 def is_up_to_date(service: Service, template: Template, to: str = "") -> bool:
     """Whether the service records the version already."""
     return template.commit(service.version) == template.commit(to or template.newest)
-
-
-def render_both(
-    service: Service, template: Template, after: str, data: Mapping[str, Any]
-) -> Renders:
-    """Commit the renders of the recorded version and of a newer one, both without seeds."""
-    ownership = template.ownership(after)
-    with TemporaryDirectory(prefix="renders-") as folder:
-        old, new = (Path(folder, name, service.prefix) for name in ("old", "new"))
-        template.render(service.version, service.answers, old)
-        template.render(after, {**service.answers, **data}, new)
-        # Whatever the service recorded, the new version's answers file is right.
-        shutil.copyfile(service.folder / ANSWERS_FILE, old / ANSWERS_FILE)
-        for rendered in (old, new):
-            _remove_seeds(rendered, ownership)
-        base = _commit(service, Path(folder, "old"), f"Template {service.version}")
-        theirs = _commit(
-            service, Path(folder, "new"), f"Update the template to {after}", "-p", base
-        )
-    return Renders(base, theirs)
 
 
 def changed_here(service: Service, render: str, ownership: Ownership) -> dict[str, str]:
@@ -134,56 +89,6 @@ def _require_newer(service: Service, template: Template, after: str) -> None:
             f"{service.folder} is at {service.version}, which does not lead to {after}: "
             "an update goes forward only."
         )
-
-
-def _remove_seeds(render: Path, ownership: Ownership) -> None:
-    for path in files(render):
-        if ownership.owner(path) is Owner.SEED:
-            (render / path).unlink()
-
-
-def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:
-    """A folder's content as a commit of the service's repository, which no branch knows."""
-    store = git.git(service.folder, "rev-parse", "--absolute-git-dir").strip()
-    with TemporaryDirectory(prefix="index-") as scratch:
-        environment = {
-            "GIT_DIR": store,
-            "GIT_WORK_TREE": str(folder),
-            "GIT_INDEX_FILE": f"{scratch}/index",
-        }
-        git.git(folder, "add", "--all", "--force", ".", **environment)
-        tree = git.git(folder, "write-tree", **environment).strip()
-    return git.git(service.folder, "commit-tree", "-m", message, *parents, tree, **IDENTITY).strip()
-
-
-def _merge(service: Service, renders: Renders) -> None:
-    """git-cherry-pick(1) merges with the old render as the base, and returns 1 for conflicts."""
-    command = ["-c", "merge.directoryRenames=false", "cherry-pick", "--no-commit", renders.new]
-    merged = git.run(service.folder, *command, **IDENTITY)
-    if merged.returncode > 1 or (merged.returncode and not _unmerged(service)):
-        raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
-
-
-def _unmerged(service: Service) -> dict[str, str]:
-    """The two letters of `git status` for each path that is not merged."""
-    entries = git.paths(service.folder, "status", "--porcelain", "-z", "--no-renames", "--", ".")
-    return {
-        entry[3:].removeprefix(service.prefix): entry[:2]
-        for entry in entries
-        if entry[:2] in REASONS
-    }
-
-
-def _conflicts(service: Service) -> dict[str, str]:
-    return {path: REASONS[letters] for path, letters in _unmerged(service).items()}
-
-
-def _leave_deleted(service: Service) -> list[str]:
-    """What the service deleted stays deleted, whatever the template has changed in it."""
-    deleted = [path for path, letters in _unmerged(service).items() if letters == "DU"]
-    if deleted:
-        git.git(service.folder, "rm", "--quiet", "--force", "--", *deleted)
-    return deleted
 
 
 def _changed(service: Service, ownership: Ownership) -> dict[Owner, list[str]]:

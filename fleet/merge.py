@@ -1,0 +1,109 @@
+"""Renders two versions of a template for a service, and has git merge their difference."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fleet import git
+from fleet.errors import FleetError
+from fleet.ownership import Owner, Ownership
+from fleet.service import ANSWERS_FILE, Service
+from fleet.template import Template, files
+
+# What two letters of `git status` mean (git-status(1), "Short Format"): ours is the service.
+REASONS = {
+    "DD": "renamed here and in the template, to different names",
+    "AU": "renamed here, changed in the template",
+    "UD": "changed here, removed by the template",
+    "UA": "removed or renamed here, renamed by the template",
+    "DU": "removed here, changed in the template",
+    "AA": "added here and in the template",
+    "UU": "changed here and in the template, in the same lines",
+}
+IDENTITY = {
+    f"GIT_{role}_{name}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for name, value in {"NAME": "Template update", "EMAIL": "template-update@localhost"}.items()
+}
+
+
+@dataclass(frozen=True)
+class Renders:
+    """Two commits in the service's object store: a version's files, and those of a newer one."""
+
+    old: str
+    new: str
+
+
+def render_both(
+    service: Service, template: Template, after: str, data: Mapping[str, Any]
+) -> Renders:
+    """Commit the renders of the recorded version and of a newer one, both without seeds."""
+    ownership = template.ownership(after)
+    with TemporaryDirectory(prefix="renders-") as folder:
+        old, new = (Path(folder, name, service.prefix) for name in ("old", "new"))
+        template.render(service.version, service.answers, old)
+        template.render(after, {**service.answers, **data}, new)
+        # Whatever the service recorded, the new version's answers file is right.
+        shutil.copyfile(service.folder / ANSWERS_FILE, old / ANSWERS_FILE)
+        for rendered in (old, new):
+            _remove_seeds(rendered, ownership)
+        base = _commit(service, Path(folder, "old"), f"Template {service.version}")
+        theirs = _commit(
+            service, Path(folder, "new"), f"Update the template to {after}", "-p", base
+        )
+    return Renders(base, theirs)
+
+
+def merge(service: Service, renders: Renders) -> None:
+    """git-cherry-pick(1) merges with the old render as the base, and returns 1 for conflicts."""
+    command = ["-c", "merge.directoryRenames=false", "cherry-pick", "--no-commit", renders.new]
+    merged = git.run(service.folder, *command, **IDENTITY)
+    if merged.returncode > 1 or (merged.returncode and not _unmerged(service)):
+        raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
+
+
+def conflicts(service: Service) -> dict[str, str]:
+    """Why each path could not be merged."""
+    return {path: REASONS[letters] for path, letters in _unmerged(service).items()}
+
+
+def leave_deleted(service: Service) -> list[str]:
+    """What the service deleted stays deleted, whatever the template has changed in it."""
+    deleted = [path for path, letters in _unmerged(service).items() if letters == "DU"]
+    if deleted:
+        git.git(service.folder, "rm", "--quiet", "--force", "--", *deleted)
+    return deleted
+
+
+def _remove_seeds(render: Path, ownership: Ownership) -> None:
+    for path in files(render):
+        if ownership.owner(path) is Owner.SEED:
+            (render / path).unlink()
+
+
+def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:
+    """A folder's content as a commit of the service's repository, which no branch knows."""
+    store = git.git(service.folder, "rev-parse", "--absolute-git-dir").strip()
+    with TemporaryDirectory(prefix="index-") as scratch:
+        environment = {
+            "GIT_DIR": store,
+            "GIT_WORK_TREE": str(folder),
+            "GIT_INDEX_FILE": f"{scratch}/index",
+        }
+        git.git(folder, "add", "--all", "--force", ".", **environment)
+        tree = git.git(folder, "write-tree", **environment).strip()
+    return git.git(service.folder, "commit-tree", "-m", message, *parents, tree, **IDENTITY).strip()
+
+
+def _unmerged(service: Service) -> dict[str, str]:
+    """The two letters of `git status` for each path that is not merged."""
+    entries = git.paths(service.folder, "status", "--porcelain", "-z", "--no-renames", "--", ".")
+    return {
+        entry[3:].removeprefix(service.prefix): entry[:2]
+        for entry in entries
+        if entry[:2] in REASONS
+    }
