@@ -102,6 +102,9 @@ def test_a_deployment_fails_no_request_of_a_client_that_obeys_readiness(
             service.check_log([])
         everything.extend(answer for _, answer in balancer.answers)
         check_writes(everything, await new.pairs())
+        # Its pool would keep connections that the next deployment needs.
+        new.signal(signal.SIGTERM)
+        await asyncio.to_thread(new.served.wait)
         return {"unready": unready, "ended": ended}
 
     results = [asyncio.run(deploy()) for _ in range(deployments)]
