@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,13 +14,19 @@ Model = TypeVar("Model", bound=BaseModel)
 def read(file: Path, model: type[Model]) -> Model:
     """Raises FleetError, which names the file and the key, for what the model does not take."""
     try:
-        return model.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return model.model_validate(toml(file))
+    except ValidationError as error:
+        raise FleetError(f"{file} is refused: {_sentences(error, model)}") from error
+
+
+def toml(file: Path) -> dict[str, Any]:
+    """Raises FleetError for a file that is not there, or no TOML."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FleetError(f"{file} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        raise FleetError(f"{file} is refused: {_sentences(error, model)}") from error
 
 
 def _sentences(error: ValidationError, model: type[BaseModel]) -> str:

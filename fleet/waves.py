@@ -5,10 +5,10 @@ canary = ["../payments"]
 rest = ["../orders", "../lamps"]
 """
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from fleet import settings
 from fleet.errors import FleetError
 
 
@@ -27,13 +27,7 @@ def wave(file: Path, name: str) -> list[Path]:
 
 
 def _waves(file: Path) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FleetError(f"{file} is not valid TOML: {error}.") from error
-    waves = content.get("waves")
+    waves = settings.toml(file).get("waves")
     if not isinstance(waves, dict) or not waves:
         raise FleetError(f'{file} names no waves: write [waves] and canary = ["../lamps"].')
     return waves
