@@ -309,7 +309,9 @@ def waves(shop: Path, tmp_path: Path) -> Path:
 
 
 def test_a_wave_updates_its_services_alone(fleet: Fleet, shop: Path, waves: Path) -> None:
-    run = fleet(shop, "update", "--waves", str(waves), "--wave", "canary", "--json")
+    elsewhere = shop / "plain"  # the folders are relative to the file
+
+    run = fleet(elsewhere, "update", "--waves", str(waves), "--wave", "canary", "--json")
 
     assert (run.code, outcomes(run)) == (0, {"plain": "updated"})
     assert BRANCH not in services.git(shop / "edited", "show-ref")
