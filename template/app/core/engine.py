@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from pydantic import SecretStr
 from pydantic_core import to_json
 from sqlalchemy import event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -23,6 +24,11 @@ LIBPQ_ONLY = re.compile(
     r"|load_balance_hosts|tcp_user_timeout)=[^&]*&?"
 )
 IDLE_SECONDS_BEFORE_PING = 30
+CLIENT_GRACE_SECONDS = 5
+
+
+class LostConnectionError(SQLAlchemyError):
+    """Postgres cannot be reached, or a connection died: asyncpg's bare `OSError`, told apart."""
 
 
 @asynccontextmanager
@@ -50,6 +56,7 @@ async def open_engine(
         hide_parameters=True,  # tracebacks must not show rows
         json_serializer=lambda value: to_json(value).decode(),
     )
+    event.listen(engine.sync_engine, "handle_error", _name_lost_connection)
     event.listen(engine.sync_engine, "checkin", _note_checkin)
     event.listen(engine.sync_engine, "checkout", _replace_dead_connection)
     try:
@@ -71,12 +78,25 @@ def connect_arguments(settings: Settings, url: SecretStr, **server_settings: str
     } | server_settings
     base, question_mark, query = url.get_secret_value().partition("?")
     return {
+        "async_creator_fn": _connect,
         "dsn": base + question_mark + LIBPQ_ONLY.sub("", query).rstrip("&"),
         "timeout": settings.postgres_connect_timeout_seconds,
         # On a dead network the server's limit never arrives: the client gives up a little later.
-        "command_timeout": settings.postgres_statement_timeout_seconds + 5,
+        "command_timeout": settings.postgres_statement_timeout_seconds + CLIENT_GRACE_SECONDS,
         "server_settings": server_settings,
     }
+
+
+async def _connect(**arguments: Any) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(**arguments)
+    except OSError as error:  # refused, reset, no such host, timed out
+        raise LostConnectionError("Postgres cannot be reached.") from error
+
+
+def _name_lost_connection(context: ExceptionContext) -> None:
+    if isinstance(context.original_exception, OSError):  # SQLAlchemy passes a driver's own on
+        raise LostConnectionError("Postgres did not answer.") from context.original_exception
 
 
 def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import ColumnCollectionConstraint, Index
 
 from app.core.database import Base
+from app.core.engine import LostConnectionError
 from app.core.errors import (
     AppError,
     ConflictError,
@@ -46,9 +47,7 @@ def explain(error: Exception, method: str) -> AppError | None:
 
 
 def _is_lost_connection(error: Exception) -> bool:
-    if isinstance(error, OSError):  # asyncpg's, bare: refused, reset, no such host, timed out
-        return error.filename is None  # one with a file name is about a file
-    return isinstance(error, PoolTimeoutError | InterfaceError) or (
+    return isinstance(error, PoolTimeoutError | InterfaceError | LostConnectionError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
 

@@ -75,4 +75,3 @@ def add_error_handlers(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(answer_http_exception)
     app.exception_handler(RequestValidationError)(answer_invalid_request)
     app.exception_handler(SQLAlchemyError)(answer_database_error)
-    app.exception_handler(OSError)(answer_database_error)

@@ -34,7 +34,7 @@ class Readiness:
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 revision = await database_revision(database.probe_engine)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, TimeoutError) as error:
             logger.warning(NO_ANSWER, reason=repr(error), pool=pool)
             return NO_ANSWER
         logger.debug("The database answers.", revision=revision, pool=pool)

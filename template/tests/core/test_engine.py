@@ -10,7 +10,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from sqlalchemy import (
     text,
 )
@@ -24,7 +24,7 @@ from app.core.database import (
     Database,
     open_database,
 )
-from app.core.engine import connect_arguments
+from app.core.engine import LostConnectionError, connect_arguments
 from app.server.revisions import database_revision
 from tests.things import Thing
 
@@ -190,3 +190,32 @@ async def test_the_message_of_an_error_does_not_tell_the_row(database: Database)
             await session.execute(text("SELECT nothing WHERE 'a' = :value"), {"value": "hunter2"})
 
     assert "hunter2" not in str(error.value)
+
+
+async def test_a_postgres_that_cannot_be_reached_has_an_error_of_its_own(
+    settings: Settings,
+) -> None:
+    nobody_there = settings.model_copy(
+        update={"postgres_url": SecretStr("postgresql://app:hunter2@127.0.0.1:1/app")}
+    )
+
+    async with open_database(nobody_there) as database, database.read() as session:
+        with pytest.raises(LostConnectionError) as error:
+            await session.execute(text("SELECT 1"))
+
+    assert str(error.value) == "Postgres cannot be reached."
+    assert isinstance(error.value.__cause__, ConnectionRefusedError)
+
+
+async def test_a_statement_that_is_never_answered_is_a_lost_connection(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "CLIENT_GRACE_SECONDS", -59.9)
+    patient = settings.model_copy(update={"postgres_statement_timeout_seconds": 60})
+
+    async with open_database(patient) as database, database.read() as session:
+        with pytest.raises(LostConnectionError) as error:
+            await session.execute(text("SELECT pg_sleep(30)"))
+
+    assert str(error.value) == "Postgres did not answer."
+    assert isinstance(error.value.__cause__, TimeoutError)

@@ -15,6 +15,7 @@ from app.core.database import (
     ReadSessionDep,
     SessionDep,
 )
+from app.core.engine import LostConnectionError
 from app.main import create_app
 from tests.things import Thing, names
 
@@ -112,8 +113,7 @@ async def test_a_database_that_is_busy_or_away_is_a_503(
 @pytest.mark.parametrize(
     "error",
     [
-        ConnectionRefusedError("secret"),
-        TimeoutError("secret"),
+        LostConnectionError("secret"),
         PoolTimeoutError("secret"),
         InterfaceError("SELECT", {}, Exception("secret")),
         DBAPIError("SELECT", {}, Exception("secret"), connection_invalidated=True),

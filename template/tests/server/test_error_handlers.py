@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+import pytest
 from fastapi import FastAPI, HTTPException
 from httpx2 import AsyncClient
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -100,12 +101,28 @@ async def test_an_invalid_request_is_a_problem_that_names_each_value(
     }
 
 
-async def test_a_missing_file_is_no_missing_database(app: FastAPI, client: AsyncClient) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(111, "the mail server is away"),
+        TimeoutError("another service is slow"),
+        FileNotFoundError(2, "No such file", "/does/not/exist"),
+    ],
+)
+async def test_an_error_of_something_else_is_not_told_as_the_database_s(
+    app: FastAPI, client: AsyncClient, error: OSError
+) -> None:
     @app.get("/things")
     async def fail() -> None:
-        open("/does/not/exist")  # noqa: ASYNC230, PTH123, SIM115
+        raise error
 
-    assert (await client.get("/things")).status_code == 500
+    with capture_logs() as lines:
+        response = await client.get("/things")
+
+    assert response.status_code == 500
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "Unhandled exception."
+    ]
 
 
 async def test_a_service_that_is_not_available_logs_why(app: FastAPI, client: AsyncClient) -> None:
