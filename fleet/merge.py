@@ -1,7 +1,8 @@
 """Renders two versions of a template for a service, and has git merge their difference."""
 
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,9 +40,18 @@ class Renders:
 
 
 def render_both(
-    service: Service, template: Template, after: str, data: Mapping[str, Any]
+    service: Service,
+    template: Template,
+    after: str,
+    data: Mapping[str, Any],
+    *,
+    new_seeds: Collection[str] = (),
 ) -> Renders:
-    """Commit the renders of the recorded version and of a newer one, both without seeds."""
+    """Commit the renders of the recorded version and of a newer one, both without seeds.
+
+    What has become a seed is replaced where the service has it as the recorded version does; an
+    edited one is the service's own from now on, and stays.
+    """
     ownership = template.ownership(after)
     with TemporaryDirectory(prefix="renders-") as folder:
         old, new = (Path(folder, name, service.prefix) for name in ("old", "new"))
@@ -49,8 +59,9 @@ def render_both(
         template.render(after, {**service.answers, **data}, new)
         # Whatever the service recorded, the new version's answers file is right.
         shutil.copyfile(service.folder / ANSWERS_FILE, old / ANSWERS_FILE)
+        replaced = [path for path in new_seeds if _same(service.folder, old, path)]
         for rendered in (old, new):
-            _remove_seeds(rendered, ownership)
+            _remove_seeds(rendered, ownership, replaced)
         base = _commit(service, Path(folder, "old"), f"Template {service.version}")
         theirs = _commit(
             service, Path(folder, "new"), f"Update the template to {after}", "-p", base
@@ -66,9 +77,20 @@ def merge(service: Service, renders: Renders) -> None:
         raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
 
 
-def conflicts(service: Service) -> dict[str, str]:
-    """Why each path could not be merged."""
-    return {path: REASONS[letters] for path, letters in _unmerged(service).items()}
+def conflicts(service: Service, moved: Mapping[str, str]) -> dict[str, str]:
+    """Why each path could not be merged; `moved` is where the template's files went."""
+    return {
+        path: f"changed here, moved to {moved[path]} by the template"
+        if letters == "UD" and path in moved
+        else REASONS[letters]
+        for path, letters in _unmerged(service).items()
+    }
+
+
+def keeps(service: Service, renders: Renders, path: str) -> bool:
+    """Whether the service goes on with a file of its own where the template has a seed."""
+    rendered = git.run(service.folder, "cat-file", "-e", f"{renders.new}:./{path}")
+    return bool(rendered.returncode) and (service.folder / path).is_file()
 
 
 def leave_deleted(service: Service) -> list[str]:
@@ -79,10 +101,18 @@ def leave_deleted(service: Service) -> list[str]:
     return deleted
 
 
-def _remove_seeds(render: Path, ownership: Ownership) -> None:
+def _remove_seeds(render: Path, ownership: Ownership, but: Collection[str]) -> None:
     for path in files(render):
-        if ownership.owner(path) is Owner.SEED:
+        if ownership.owner(path) is Owner.SEED and path not in but:
             (render / path).unlink()
+
+
+def _same(folder: Path, render: Path, path: str) -> bool:
+    """Whether both have the same file, or neither has one."""
+    one, other = folder / path, render / path
+    if not (one.is_file() and other.is_file()):
+        return not (os.path.lexists(one) or other.exists())
+    return not one.is_symlink() and one.read_bytes() == other.read_bytes()
 
 
 def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:

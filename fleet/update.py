@@ -6,14 +6,18 @@ the template removed while the service changed it is a conflict, not a loss.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from fleet import changelog, git, merge
+import yaml
+
+from fleet import changelog, git, merge, recipes
 from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
+from fleet.rewriting import moves
+from fleet.rewriting.files import Carried, carry
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 
@@ -35,6 +39,13 @@ class Update:
     """Files that the service had deleted and the template changed."""
     changelog: str
     renders: Renders
+    carried: list[Carried] = field(default_factory=list)
+    """The service's files that use what the template has moved."""
+    own: list[str] = field(default_factory=list)
+    """Edited files that belong to the service from now on: what the template has anew is not in
+    them."""
+    recipes: list[str] = field(default_factory=list)
+    """What is to be done by hand, from UPGRADING.md of the template."""
 
 
 def update(
@@ -51,21 +62,27 @@ def update(
     _require_newer(service, template, after)
     template.questions(after).require(data)
     ownership = template.ownership(after)
-    renders = merge.render_both(service, template, after, data)
+    releases = moves.between(template, service.version, after)
+    seeds = [path for it in releases for path in it.seeds]
+    renders = merge.render_both(service, template, after, data, new_seeds=seeds)
     edited = changed_here(service, renders.old, ownership)
     merge.merge(service, renders)
     left_deleted = merge.leave_deleted(service)
+    carried = carry(service, releases, renders.new)
     return Update(
         before=service.version,
         after=template.describe(after),
         changed=_changed(service, ownership),
-        conflicts=merge.conflicts(service),
+        conflicts=merge.conflicts(service, moves.files(releases)),
         edited=edited,
         left_deleted=left_deleted,
         changelog=changelog.between(
             template.read(service.version, "CHANGELOG.md"), template.read(after, "CHANGELOG.md")
         ),
         renders=renders,
+        carried=carried,
+        own=[path for path in seeds if merge.keeps(service, renders, path)],
+        recipes=_recipes(service, template, after, renders),
     )
 
 
@@ -81,6 +98,12 @@ def changed_here(service: Service, render: str, ownership: Ownership) -> dict[st
     )
     owned = [path for path in changed if ownership.owner(path) is Owner.TEMPLATE]
     return {path: ownership.place(path) for path in owned}
+
+
+def _recipes(service: Service, template: Template, after: str, renders: Renders) -> list[str]:
+    texts = (template.read(it, recipes.FILE) for it in (service.version, after))
+    new = git.git(service.folder, "show", f"{renders.new}:./{ANSWERS_FILE}")
+    return recipes.between(*texts, answers=yaml.safe_load(new))
 
 
 def _require_newer(service: Service, template: Template, after: str) -> None:
