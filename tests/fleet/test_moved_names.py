@@ -22,9 +22,13 @@ MOVES = """
 """
 PYPROJECT = "[tool.ruff]\nline-length = 37\n"
 ROUTES = "import os\n\nfrom core.log import Limits, log_all\n"
-REWRITTEN = (
-    "import os\n\nfrom server.limits import Limits\nfrom server.request_log import log_all\n"
+REWRITTEN = """import os
+
+from server.limits import Limits
+from server.request_log import (
+    log_all,
 )
+"""
 FROM = "core.log -> server.request_log"
 LIMITS = "core.log.Limits -> server.limits.Limits"
 TITLE = "# Rewritten, because the template has moved what they use\n\n"
