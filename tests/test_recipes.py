@@ -196,7 +196,7 @@ def test_make_dev_serves_an_edit_without_a_restart(
 ) -> None:
     port = free_port()
     variables = clean_environment(UV_PROJECT_ENVIRONMENT=str(environment.folder))
-    health = copy / "app" / "health.py"
+    health = copy / "app" / "server" / "health.py"
 
     with serving.serving(
         ["make", "dev", f"PORT={port}"], copy, variables, port, tmp_path

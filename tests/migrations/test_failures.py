@@ -79,7 +79,7 @@ def test_an_index_that_was_built_half_way_is_named_with_the_way_out(project: Pro
         '    op.create_index("book_title_idx", "book", ["title"], unique=True,',
         "        postgresql_concurrently=True)",
     )
-    sentence = "An earlier CREATE INDEX CONCURRENTLY has failed half-way: drop its index."
+    sentence = "An earlier CREATE INDEX CONCURRENTLY failed half-way: drop its index."
     failing = project.migrate(code=1)
     naming = project.migrate(code=1)
 
