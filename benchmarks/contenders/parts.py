@@ -8,10 +8,11 @@ from uuid import UUID
 import fastapi.routing
 from app.core.config import settings
 from app.core.database import ReadSessionDep
-from app.core.middleware import BodyLimits, RequestLog
 from app.items import service
 from app.items.schemas import ItemRead
 from app.main import create_app
+from app.server.body_limits import BodyLimits
+from app.server.request_log import RequestLog
 from fastapi import Response
 from pydantic_core import to_json
 

@@ -10,12 +10,13 @@ from typing import Annotated
 from uuid import UUID
 
 from app.core.config import settings
-from app.core.errors import add_error_handlers
 from app.core.logger import configure_logging
-from app.core.middleware import add_middleware
 from app.core.pagination import After, Cursor, Limit, Page, PageRead
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemRead, ItemUpdate
+from app.server.body_limits import BodyLimits
+from app.server.error_handlers import add_error_handlers
+from app.server.request_log import RequestLog
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic_core import to_json
 from sqlalchemy import select, tuple_
@@ -53,7 +54,12 @@ SessionDep = Annotated[AsyncSession, Depends(get_session)]
 configure_logging(settings)
 app = FastAPI(lifespan=lifespan)
 add_error_handlers(app)
-add_middleware(app, settings)
+app.add_middleware(
+    BodyLimits,
+    max_bytes=settings.max_body_bytes,
+    timeout_seconds=settings.body_timeout_seconds,
+)
+app.add_middleware(RequestLog)
 
 
 @app.get("/items", response_model=PageRead[ItemRead])

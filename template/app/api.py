@@ -2,9 +2,7 @@
 
 from fastapi import APIRouter
 
-from app import health
 from app.items.routes import router as items
 
 router = APIRouter()
-router.include_router(health.router, tags=["health"])
 router.include_router(items, tags=["items"])

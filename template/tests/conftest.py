@@ -1,7 +1,7 @@
 """Fixtures: a real Postgres for the run, and for each test a database that no other test sees.
 
-`client` talks to the service inside one outer transaction, which is undone after the test: fast,
-and enough for most tests. `committing_client` has a database of its own, where commits are real.
+`client` talks to the service inside one outer transaction, which is rolled back after the test:
+fast, and enough for most tests. `committing_client` has a database of its own, with real commits.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-# Before `app` is imported: tests know neither the developer's settings nor their .env.
+# Before `app` is imported: tests use neither the developer's settings nor their .env.
 ROOT = Path(__file__).parents[1]
 for variable in re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
     os.environ.pop(variable, None)
@@ -34,17 +34,18 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient
+from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 
 from app.core.config import Settings
-from app.core.database import Database, open_database
+from app.core.database import Base, Database, open_database
 from app.core.engine import open_engine
 from app.core.read_session import ReadSession
 from app.main import create_app
 from dev.postgres import temporary_server
+from tests.things import Thing
 
 NewDatabase = Callable[..., AbstractAsyncContextManager[Settings]]
 Alembic = Callable[..., None]
@@ -62,7 +63,7 @@ def server_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_database(server_url: str) -> NewDatabase:
-    """`async with new_database() as settings: ...` creates a database, and drops it in the end."""
+    """`async with new_database() as settings: ...` creates a database and drops it in the end."""
 
     @asynccontextmanager
     async def new_database(template: str = "template0") -> AsyncIterator[Settings]:
@@ -108,7 +109,7 @@ async def empty_database(new_database: NewDatabase) -> AsyncIterator[AsyncConnec
 
 @pytest.fixture(scope="session")
 async def template(new_database: NewDatabase, alembic: Alembic) -> AsyncIterator[str]:
-    """The name of a migrated database, from which those of the tests are copied."""
+    """The name of a migrated database, which the tests' databases are copies of."""
     async with new_database() as settings:
         async with connect(settings) as connection:
             await connection.run_sync(alembic, command.upgrade, "head")
@@ -117,7 +118,7 @@ async def template(new_database: NewDatabase, alembic: Alembic) -> AsyncIterator
 
 @pytest.fixture(scope="session")
 async def settings(new_database: NewDatabase, template: str) -> AsyncIterator[Settings]:
-    """Settings whose database is this run's, or this worker's, own."""
+    """Settings with a database of this run, or of this worker, alone."""
     async with new_database(template) as settings:
         yield settings
 
@@ -129,7 +130,7 @@ async def shared_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 class ReadOnlySession(ReadSession):
-    """On the test's connection, which writes: so each of its savepoints is made read-only."""
+    """Runs on the test's connection, which can write: so each savepoint is made read-only."""
 
 
 @event.listens_for(ReadOnlySession, "after_begin")
@@ -139,7 +140,7 @@ def _refuse_writes(_session: Session, _transaction: object, connection: Connecti
 
 @pytest.fixture
 async def connection(shared_database: Database) -> AsyncIterator[AsyncConnection]:
-    """The test's connection, in a transaction that is undone in the end."""
+    """The test's connection, in a transaction that is rolled back in the end."""
     async with shared_database.engine.connect() as connection, connection.begin() as transaction:
         yield connection
         await transaction.rollback()
@@ -147,7 +148,7 @@ async def connection(shared_database: Database) -> AsyncIterator[AsyncConnection
 
 @pytest.fixture
 def database(shared_database: Database, connection: AsyncConnection) -> Database:
-    """Sessions as in production; their commits end savepoints of the test's transaction."""
+    """Sessions as in production; their commits release savepoints of the test's transaction."""
 
     def inside(
         factory: async_sessionmaker[AsyncSession], **options: object
@@ -165,7 +166,7 @@ def database(shared_database: Database, connection: AsyncConnection) -> Database
 
 @pytest.fixture
 def assert_queries(shared_database: Database) -> Callable[[int], AbstractContextManager[None]]:
-    """`with assert_queries(2): ...` fails unless exactly two statements are run inside: no N+1."""
+    """`with assert_queries(2): ...` fails unless exactly two statements run inside: no N+1."""
 
     @contextmanager
     def assert_queries(expected: int) -> Iterator[None]:
@@ -202,7 +203,7 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 async def committing_app(new_database: NewDatabase, template: str) -> AsyncIterator[FastAPI]:
-    """The service on a database of its own: commits are real, requests run beside each other."""
+    """The service on a database of its own: commits are real, requests run concurrently."""
     async with new_database(template) as settings:
         app = create_app(settings)
         async with app.router.lifespan_context(app):
@@ -215,3 +216,18 @@ async def committing_client(committing_app: FastAPI) -> AsyncIterator[AsyncClien
     transport = ASGITransport(committing_app)
     async with AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
+
+
+@pytest.fixture
+async def things(connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table `thing`, in the test's transaction, known to the service as one of its own."""
+    await connection.run_sync(Thing.metadata.create_all)
+    monkeypatch.setattr(Base, "metadata", Thing.metadata)
+
+
+@pytest.fixture
+async def committed_things(committing_app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table `thing`, in the database of `committing_app`."""
+    async with committing_app.state.database.engine.begin() as connection:
+        await connection.run_sync(Thing.metadata.create_all)
+    monkeypatch.setattr(Base, "metadata", Thing.metadata)

@@ -1,1 +1,1 @@
-"""What every feature may use. Nothing here imports a feature."""
+"""What a feature imports. Nothing here imports a feature or the server."""

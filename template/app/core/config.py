@@ -1,4 +1,4 @@
-"""Configuration: every value the service reads from its environment."""
+"""Configuration: every value that the service reads from its environment."""
 
 import os
 import re
@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text
 
 
 def _check_postgres_url(url: SecretStr) -> SecretStr:
-    """Accept what libpq accepts, and `postgresql+driver://`, whose driver is dropped."""
+    """Accept what libpq accepts, and `postgresql+driver://` without its driver."""
     scheme, separator, rest = url.get_secret_value().partition("://")
     if not separator or not re.fullmatch(r"postgres(ql)?(\+\w+)?", scheme):
         raise ValueError("A Postgres URL starts with postgresql:// (or postgres://).")
@@ -27,8 +27,8 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 class Settings(BaseSettings):
     """The service's settings, read from environment variables, then from `.env`.
 
-    `ENV_FILE` names another file than `.env`. Raises `ValidationError` for what is missing, wrong
-    or unsafe; its message names the variables and never shows their values.
+    `ENV_FILE` names another file than `.env`. Raises `ValidationError` for settings that are
+    missing, wrong or unsafe; its message names the variables and never shows their values.
     """
 
     model_config = SettingsConfigDict(
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     postgres_migration_url: PostgresUrl | None = None
     postgres_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]*$")
     postgres_pool_size: int = Field(default=10, ge=1)
-    # A connection of the overflow is closed after each use, and opened anew for the next one.
+    # Connections of the overflow are closed after each use.
     postgres_pool_max_overflow: int = Field(default=0, ge=0)
     postgres_pool_timeout_seconds: Seconds = 3
     postgres_pool_recycle_seconds: Seconds = 1800
@@ -64,7 +64,6 @@ class Settings(BaseSettings):
     migration_statement_timeout_seconds: Seconds = 60
     migration_attempts: int = Field(default=10, ge=1)
 
-    web_concurrency: int = Field(default=1, ge=1)
     max_body_bytes: int = Field(default=1_048_576, ge=0)
     body_timeout_seconds: Seconds = 30
     ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9
@@ -74,7 +73,7 @@ class Settings(BaseSettings):
 
     @property
     def drain_seconds(self) -> float:
-        """`shutdown_drain_seconds`; unset, as long as a balancer needs where there is one."""
+        """`shutdown_drain_seconds`; if unset, 5 where a load balancer must notice, 0 elsewhere."""
         if self.shutdown_drain_seconds is not None:
             return self.shutdown_drain_seconds
         return 0 if self.environment in ("local", "test") else 5

@@ -1,4 +1,4 @@
-"""The database: its models' base, and one session per request."""
+"""The database: the base class of the models, and one session per request."""
 
 import asyncio
 import random
@@ -21,6 +21,8 @@ from app.core.sqlstate import RETRYABLE, sqlstate
 
 T = TypeVar("T")
 
+AFTER_COMMIT = "after_commit"
+
 
 class Base(DeclarativeBase):
     """Base class of every model."""
@@ -41,9 +43,10 @@ class Base(DeclarativeBase):
 
 @event.listens_for(Base, "before_mapper_configured", propagate=True)
 def _refuse_lazy_loading(mapper: Mapper[Any], _: type[Base]) -> None:
-    """Where a query forgot a relationship, fail with its name, and not with `MissingGreenlet`."""
+    """A relationship that the query did not load fails by name, not with `MissingGreenlet`."""
     for attribute in mapper.iterate_properties:
         if isinstance(attribute, RelationshipProperty) and attribute.lazy == "select":
+            # SQLAlchemy's internals: there is no public default for `lazy`.
             attribute.lazy = "raise_on_sql"
             attribute.strategy_key = (("lazy", "raise_on_sql"),)
 
@@ -61,27 +64,27 @@ class Database:
     async def session(self) -> AsyncIterator[AsyncSession]:
         """One transaction: commit on leaving, roll back on any exception."""
         session = self.async_session_factory()
-        # The end of a transaction gives its connection back: closing the session as well would
-        # cost each write a task of its own.
+        # The end of the transaction returns the connection: to close the session as well would
+        # cost each write an extra task.
         async with session.begin():
             yield session
         for callback in session.info.get(AFTER_COMMIT, []):
             try:
                 await callback()
-            except Exception:  # what is committed stands, whatever becomes of the rest
-                logger.exception("What was to follow a commit has failed.")
+            except Exception:  # the transaction is committed, and the response must say so
+                logger.exception("An after_commit callback failed.")
 
     def read(self) -> AsyncSession:
         """A session on which Postgres refuses writes (SQLSTATE 25006). A read is one round trip.
 
-        It may be used with and without `async with`: see `ReadSession`.
+        Works with and without `async with`: see `ReadSession`.
         """
         return self.async_read_session_factory()
 
     async def retry(self, work: Callable[[AsyncSession], Awaitable[T]], *, attempts: int = 5) -> T:
-        """Run `work` in a transaction, and again in a new one where two of them collided.
+        """Run `work` in a transaction; retry after a serialization failure or a deadlock.
 
-        For scripts and workers: a request is answered 503, and its client tries again. Raises the
+        For scripts and workers: a request is answered 503, and its client retries. Raises the
         error of the last attempt.
         """
         attempt = 1
@@ -96,30 +99,27 @@ class Database:
             attempt += 1
 
 
-AFTER_COMMIT = "after_commit"
-
-
 def after_commit(session: AsyncSession, callback: Callable[[], Awaitable[None]]) -> None:
     """Call and await `callback` once the session's transaction is committed, never otherwise.
 
-    For e-mails, events, caches. The response waits for it; if it fails, that is logged.
+    For e-mails, events, caches. The response waits for it. A callback that fails is logged.
     """
     session.info.setdefault(AFTER_COMMIT, []).append(callback)
 
 
 def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[AsyncSession]:
-    """Sessions that send what `flush()` says, and whose objects stay readable after the commit."""
+    """Sessions without autoflush, whose objects stay readable after the commit."""
     return async_sessionmaker(engine, autoflush=False, expire_on_commit=False, **options)
 
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Yield the database, and close its connections on the way out. Connects when first used."""
+    """Yield the database; close its connections in the end. Connects when first used."""
     replica_url = settings.postgres_replica_url or settings.postgres_url
     async with (
         open_engine(settings, settings.postgres_url) as write,
         open_engine(settings, replica_url, read_only=True) as read,
-        # Readiness tells the truth when requests have taken every other connection.
+        # A pool of its own: readiness is right even when requests hold every other connection.
         open_engine(settings, settings.postgres_url, read_only=True, pool_size=1) as probe,
     ):
         reading = session_factory(read, sync_session_class=ReadSession, autobegin=False)
@@ -128,14 +128,15 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One request, one transaction: commit on return, roll back on any exception."""
-    async with request.app.state.database.session() as session:
+    database: Database = request.app.state.database
+    async with database.session() as session:
         yield session
 
 
 async def get_read_session(request: Request) -> AsyncSession:
     """One request, one session that cannot write."""
-    session: AsyncSession = request.app.state.database.read()
-    return session
+    database: Database = request.app.state.database
+    return database.read()
 
 
 # `scope="function"` commits before the response is sent: a client that reads "201 Created"

@@ -1,59 +1,44 @@
-"""How the service connects: URL, limits, pool, JSON. Everybody else uses `database.py`."""
+"""How the service connects: URL, limits, pool, JSON. Features use `database.py` instead."""
 
 import os
 import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 from pydantic import SecretStr
 from pydantic_core import to_json
 from sqlalchemy import event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.core.config import Settings
 
-# What libpq understands, asyncpg does not, and the server would refuse as an unknown setting.
+# Parameters of libpq that asyncpg does not know: it would send them to the server as settings.
 LIBPQ_ONLY = re.compile(
     r"(channel_binding|connect_timeout|fallback_application_name|gssencmode|hostaddr|keepalives\w*"
     r"|load_balance_hosts|tcp_user_timeout)=[^&]*&?"
 )
 IDLE_SECONDS_BEFORE_PING = 30
+CLIENT_GRACE_SECONDS = 5
 
 
-@dataclass
-class Statements:
-    """How many statements a request has run, and how long they took."""
-
-    count: int = 0
-    seconds: float = 0
-    started: float = 0
-
-
-_statements: ContextVar[Statements | None] = ContextVar("statements", default=None)
-
-
-def count_statements() -> Statements:
-    """Count the statements that this context runs from now on."""
-    statements = Statements()
-    _statements.set(statements)
-    return statements
+class LostConnectionError(SQLAlchemyError):
+    """Postgres cannot be reached, or a connection died: asyncpg's bare `OSError`, told apart."""
 
 
 @asynccontextmanager
 async def open_engine(
     settings: Settings, url: SecretStr, *, read_only: bool = False, pool_size: int | None = None
 ) -> AsyncIterator[AsyncEngine]:
-    """Yield an engine for `url`, and close its connections on the way out.
+    """Yield an engine for `url`; close its connections in the end.
 
-    The server itself enforces the limits of `settings`, and `read_only`. A `pool_size` of its own
-    is the most that the engine connects.
+    The server itself enforces the limits of `settings`, and `read_only`. With a `pool_size` the
+    engine opens that many connections at most, whatever `settings` say.
     """
     engine = create_async_engine(
         # asyncpg reads the URL: SQLAlchemy's form knows no `sslmode`, no socket and no second host.
@@ -61,18 +46,17 @@ async def open_engine(
         connect_args=connect_arguments(
             settings, url, default_transaction_read_only="on" if read_only else "off"
         ),
-        # Each read its own transaction: one round trip where BEGIN and COMMIT make it three.
+        # A read is a transaction by itself: one round trip, not three with BEGIN and COMMIT.
         isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
         pool_size=pool_size or settings.postgres_pool_size,
-        pool_use_lifo=True,  # the connection that was used last has the warmest caches
+        pool_use_lifo=True,  # the connection used last has the warmest caches
         max_overflow=0 if pool_size else settings.postgres_pool_max_overflow,
         pool_timeout=settings.postgres_pool_timeout_seconds,
         pool_recycle=settings.postgres_pool_recycle_seconds,
-        hide_parameters=True,  # rows have no place in tracebacks
+        hide_parameters=True,  # tracebacks must not show rows
         json_serializer=lambda value: to_json(value).decode(),
     )
-    event.listen(engine.sync_engine, "before_cursor_execute", _start_statement)
-    event.listen(engine.sync_engine, "after_cursor_execute", _end_statement)
+    event.listen(engine.sync_engine, "handle_error", _name_lost_connection)
     event.listen(engine.sync_engine, "checkin", _note_checkin)
     event.listen(engine.sync_engine, "checkout", _replace_dead_connection)
     try:
@@ -82,7 +66,7 @@ async def open_engine(
 
 
 def connect_arguments(settings: Settings, url: SecretStr, **server_settings: str) -> dict[str, Any]:
-    """Arguments of `asyncpg.connect`. `server_settings` come on top of those of `settings`."""
+    """Arguments of `asyncpg.connect`. `server_settings` override those of `settings`."""
     server_settings = {
         "application_name": f"{settings.service_name}-{os.getpid()}",
         "statement_timeout": f"{settings.postgres_statement_timeout_seconds * 1000:.0f}",
@@ -94,12 +78,25 @@ def connect_arguments(settings: Settings, url: SecretStr, **server_settings: str
     } | server_settings
     base, question_mark, query = url.get_secret_value().partition("?")
     return {
+        "async_creator_fn": _connect,
         "dsn": base + question_mark + LIBPQ_ONLY.sub("", query).rstrip("&"),
         "timeout": settings.postgres_connect_timeout_seconds,
-        # A dead network never answers: the client gives up a little after the server would have.
-        "command_timeout": settings.postgres_statement_timeout_seconds + 5,
+        # On a dead network the server's limit never arrives: the client gives up a little later.
+        "command_timeout": settings.postgres_statement_timeout_seconds + CLIENT_GRACE_SECONDS,
         "server_settings": server_settings,
     }
+
+
+async def _connect(**arguments: Any) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(**arguments)
+    except OSError as error:  # refused, reset, no such host, timed out
+        raise LostConnectionError("Postgres cannot be reached.") from error
+
+
+def _name_lost_connection(context: ExceptionContext) -> None:
+    if isinstance(context.original_exception, OSError):  # SQLAlchemy passes a driver's own on
+        raise LostConnectionError("Postgres did not answer.") from context.original_exception
 
 
 def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
@@ -109,23 +106,12 @@ def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None
 def _replace_dead_connection(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection
 ) -> None:
-    """Have the pool connect anew where the server has gone. A ping only after idleness."""
+    """Make the pool replace a connection that the server closed. Pings only idle connections."""
     if connection.driver_connection.is_closed():
-        raise DisconnectionError("The server has closed this connection.")
+        raise DisconnectionError("The server closed this connection.")
     idle_seconds = time.monotonic() - entry.info.get("checked_in_at", time.monotonic())
     if idle_seconds > IDLE_SECONDS_BEFORE_PING:
         try:
             connection.ping()
         except Exception as error:
-            raise DisconnectionError("This connection has died while it was idle.") from error
-
-
-def _start_statement(*_: object) -> None:
-    if statements := _statements.get():
-        statements.count += 1
-        statements.started = time.perf_counter()
-
-
-def _end_statement(*_: object) -> None:
-    if statements := _statements.get():
-        statements.seconds += time.perf_counter() - statements.started
+            raise DisconnectionError("This connection died while it was idle.") from error

@@ -1,4 +1,4 @@
-"""Logging: one `logger`, one stream on stdout, one form for our records and the libraries'."""
+"""Logging: one `logger`, one stream on stdout, one format for our records and the libraries'."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from app.core.config import Settings
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
 
-# Credentials that are no setting of ours: passwords in any URL, and the headers that carry them.
+# Credentials that are not among our settings: passwords in any URL, and headers that carry them.
 CREDENTIALS = re.compile(
     r"""(://[^/\s:@'"]*:)[^\s'"\\@]+(?=@)"""
     r"""|(\b(?:authorization|cookie)\\*['"]?\s*[:=,]\s*b?\\*['"]?)[^'"\\\r\n@]+""",
@@ -27,7 +27,7 @@ SIGNS_OF_CREDENTIALS = ("://", "authorization", "cookie")
 
 
 def _to_json(line: object, **_: object) -> str:
-    """Five times as fast as the standard library, and as lenient."""
+    """Five times as fast as the standard library's, and as lenient."""
     return to_json(line, fallback=repr, bytes_mode="base64").decode()
 
 
@@ -61,7 +61,7 @@ structlog.configure(
 
 
 class StdoutHandler(logging.Handler):
-    """Writes to what `sys.stdout` is when the line is written: tests and reloaders replace it."""
+    """Looks `sys.stdout` up for each line: tests and reloaders replace it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -72,7 +72,7 @@ class StdoutHandler(logging.Handler):
 
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    """Removes secrets from the finished line: a filter would miss tracebacks and child loggers."""
+    """Redacts secrets in the finished line: a filter would miss tracebacks and child loggers."""
 
     def __init__(self, secrets: Iterable[str], processors: list[Processor]) -> None:
         super().__init__(processors=processors, foreign_pre_chain=SHARED)
@@ -82,7 +82,7 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
-        # Most lines have nothing to hide, and to see that takes a tenth of a substitution's time.
+        # Most lines hold no secret, and this check takes a tenth of a substitution's time.
         if any(word in line for word in self.words):
             line = self.secrets.sub("***", line)
         if any(sign in line.lower() for sign in SIGNS_OF_CREDENTIALS):
@@ -91,7 +91,7 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
 
 def secrets_of(settings: Settings) -> set[str]:
-    """Each secret setting, the passwords inside its URL, and these as JSON writes them."""
+    """Each secret setting, the passwords in its URL, and how JSON writes them."""
     values: set[str] = set()
     for name in type(settings).model_fields:
         if isinstance(secret := getattr(settings, name), SecretStr):
@@ -104,7 +104,7 @@ def secrets_of(settings: Settings) -> set[str]:
 def configure_logging(settings: Settings) -> None:
     """Send every record to stdout: ours, uvicorn's, SQLAlchemy's, Alembic's, and warnings.
 
-    JSON, or readable text on a terminal; `log_format` decides otherwise. May be called again.
+    JSON, or readable text on a developer's terminal; `log_format` overrides. May be called again.
     """
     pretty = settings.log_format == "pretty" or (
         settings.log_format == "auto"
@@ -119,11 +119,11 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel("DEBUG" if settings.debug else settings.log_level)
     logging.captureWarnings(capture=True)
     logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")
-    # At DEBUG it would log every row.
+    # DEBUG would log every row.
     logging.getLogger("sqlalchemy").setLevel("INFO" if settings.debug else "WARNING")
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    # uvicorn writes no access lines when nobody listens: the service writes its own.
+    # The service writes its own request lines, so uvicorn's are switched off.
     logging.getLogger("uvicorn.access").handlers.clear()
     logging.getLogger("uvicorn.access").propagate = False

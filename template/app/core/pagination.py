@@ -1,62 +1,62 @@
-"""Keyset pagination: a page starts after the last row of the one before, however deep it lies."""
+"""Keyset pagination: a page starts after the last row of the page before, at any depth.
+
+The key of a row is its place in the order of the list; a cursor is the key as text. A list in
+another order has a key of its own, with unique columns at its end and none that may be null:
+
+    class ByTotal(NamedTuple):
+        total: Decimal
+        id: UUID
+
+    AfterTotal = Annotated[ByTotal | None, Depends(cursor_of(ByTotal))]  # in the route
+
+    statement = select(Order).order_by(Order.total.desc(), Order.id.desc()).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(tuple_(Order.total, Order.id) < after)  # `>` where it ascends
+    rows = (await session.scalars(statement)).all()
+    return Page.of(rows, limit=limit, cursor=lambda order: ByTotal(order.total, order.id))
+"""
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic_core import to_json
 
 from app.core.errors import InvalidError, InvalidValue
 
 RowT = TypeVar("RowT")
+KeyT = TypeVar("KeyT", bound=tuple[Any, ...])
 
-# 24 bytes: microseconds and a UUID. All such text is a cursor, so the API's description can say it:
-# the leading A keeps the moment below the year 9135, and `datetime` takes no year after 9999.
-CURSOR = "A[A-Za-z0-9_-]{31}"
-BEGINNING = datetime.min.replace(tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+BEFORE_0_5 = re.compile("A[A-Za-z0-9_-]{31}")
 
 
 class Cursor(NamedTuple):
-    """The place of a row in the order of a list."""
+    """The key of a list whose oldest rows come first."""
 
-    created_at: datetime
+    created_at: AwareDatetime
     id: UUID
-
-    def encode(self) -> str:
-        """Text that clients send back as it is."""
-        microseconds = (self.created_at - BEGINNING) // MICROSECOND
-        return base64.urlsafe_b64encode(microseconds.to_bytes(8) + self.id.bytes).decode()
-
-    @classmethod
-    def decode(cls, text: str) -> "Cursor":
-        """Raises `ValueError` for what `encode` has not made."""
-        if not re.fullmatch(CURSOR, text):
-            raise ValueError("no cursor of ours")
-        decoded = base64.urlsafe_b64decode(text)
-        created_at = BEGINNING + int.from_bytes(decoded[:8]) * MICROSECOND
-        return cls(created_at, UUID(bytes=decoded[8:]))
 
 
 @dataclass(frozen=True)
 class Page(Generic[RowT]):
-    """Rows, and the cursor that the next page starts after: None on the last page."""
+    """Rows, and the cursor after which the next page starts: None on the last page."""
 
     items: Sequence[RowT]
     next: str | None
 
     @classmethod
     def of(
-        cls, rows: Sequence[RowT], *, limit: int, cursor: Callable[[RowT], Cursor]
+        cls, rows: Sequence[RowT], *, limit: int, cursor: Callable[[RowT], tuple[Any, ...]]
     ) -> "Page[RowT]":
-        """A page of `limit` rows, made of the `limit + 1` that were asked for."""
+        """The page of `limit` rows, from the `limit + 1` rows that the query asked for."""
         items = rows[:limit]
-        return cls(items, cursor(items[-1]).encode() if len(rows) > limit else None)
+        return cls(items, _encode(cursor(items[-1])) if len(rows) > limit else None)
 
 
 class PageRead(BaseModel, Generic[RowT]):
@@ -68,16 +68,42 @@ class PageRead(BaseModel, Generic[RowT]):
     next: str | None
 
 
-async def read_cursor(  # FastAPI would run one that is not `async` in a thread: 0.1 ms
-    after: Annotated[str, Query(json_schema_extra={"pattern": f"^({CURSOR})?$"})] = "",
-) -> Cursor | None:
-    """`after` of a request. Raises `InvalidError` for a cursor that the service has not made."""
-    try:
-        return Cursor.decode(after) if after else None
-    except ValueError as error:
-        invalid = InvalidValue(pointer="/query/after", detail="It must be `next` of a page.")
-        raise InvalidError("The request is not valid: see `errors`.", errors=[invalid]) from error
+def cursor_of(key: type[KeyT]) -> Callable[..., Awaitable[KeyT | None]]:
+    """A dependency that reads the parameter `after` as a key of this type.
+
+    Raises `InvalidError` for text that is not a cursor of such a list.
+    """
+    adapter = TypeAdapter(key)
+
+    async def read_cursor(  # async: FastAPI runs others in a thread, which takes 0.1 ms
+        after: Annotated[str, Query(json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})] = "",
+    ) -> KeyT | None:
+        try:
+            return adapter.validate_json(_decode(after)) if after else None
+        except ValueError as error:  # of base64 or pydantic
+            invalid = InvalidValue(pointer="/query/after", detail="It must be `next` of a page.")
+            sentence = "The request is not valid: see `errors`."
+            raise InvalidError(sentence, errors=[invalid]) from error
+
+    return read_cursor
+
+
+def _encode(key: tuple[Any, ...]) -> str:
+    return base64.urlsafe_b64encode(to_json(key)).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    """The key as JSON."""
+    decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+    return _converted(decoded) if BEFORE_0_5.fullmatch(text) else decoded
+
+
+def _converted(packed: bytes) -> bytes:
+    """A key as releases before 0.5 wrote it: microseconds since the year 1, and a UUID."""
+    microseconds = timedelta(microseconds=int.from_bytes(packed[:8]))
+    created_at = datetime.min.replace(tzinfo=UTC) + microseconds
+    return to_json((created_at, UUID(bytes=packed[8:])))
 
 
 Limit = Annotated[int, Query(ge=1, le=100)]
-After = Annotated[Cursor | None, Depends(read_cursor)]
+After = Annotated[Cursor | None, Depends(cursor_of(Cursor))]

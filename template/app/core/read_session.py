@@ -1,4 +1,4 @@
-"""The session of reads: it holds a connection for as long as a statement runs, and no longer."""
+"""The session of reads: it holds a connection only while a statement runs."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,11 +9,14 @@ from sqlalchemy.orm import Session
 
 
 class ReadSession(Session):
-    """Takes a connection for each statement, so that nobody has to give one back.
+    """Takes a connection for each statement and returns it at once.
 
-    It needs no clean-up, which would cost a request a generator and a task, and works while a
-    response streams. Who wants one connection for several statements says so, or is refused with
-    an `InvalidRequestError`: `async with session.begin(): connection = await session.connection()`.
+    So it needs no clean-up, which would cost each request a generator and a task, and it works
+    while a response streams. To run several statements on one connection, open a transaction first;
+    otherwise SQLAlchemy raises `InvalidRequestError`:
+
+        async with session.begin():
+            connection = await session.connection()
     """
 
     def execute(self, *arguments: Any, **options: Any) -> Any:
@@ -26,7 +29,7 @@ class ReadSession(Session):
         return self._run(super().scalars, *arguments, **options)
 
     def get(self, entity: Any, ident: Any, **options: Any) -> Any:
-        # The inherited method builds its statement for each call: a sixth of its time.
+        # The inherited method builds its statement anew in each call: a sixth of its time.
         if any(options.values()) or isinstance(ident, tuple | dict):
             return super().get(entity, ident, **options)
         found = self.execute(select_by_key(entity), {"key": ident})
@@ -44,6 +47,6 @@ class ReadSession(Session):
 
 @cache
 def select_by_key(entity: type[Any]) -> Select[Any]:
-    """The row of an entity whose primary key is one column."""
+    """Selects a row by its primary key, which must be one column."""
     [key] = inspect(entity).primary_key
     return select(entity).where(key == bindparam("key"))

@@ -1,4 +1,4 @@
-"""Postgres's five-letter error codes: what decides which error something is.
+"""Postgres's error codes, five letters each. They decide what an error means.
 
 Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -11,7 +11,7 @@ INVALID_VALUE = (
     "54",  # program limits: nested too deeply, too large for an index
 )
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
-# Serialization failure, deadlock: the same transaction, run again, may succeed.
+# Serialization failure, deadlock: a retry of the same transaction may succeed.
 RETRYABLE = ("40001", DEADLOCK)
 UNAVAILABLE = (
     "08",  # connection exceptions
@@ -24,5 +24,5 @@ UNAVAILABLE = (
 
 
 def sqlstate(error: BaseException) -> str:
-    """The code of an error of SQLAlchemy's, "" where there is none."""
+    """The code of an SQLAlchemy error, "" if it has none."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from app.core.database import ReadSessionDep, SessionDep
-from app.core.openapi import problems
+from app.core.errors import problems
 from app.core.pagination import After, Limit, Page, PageRead
 from app.items import service
 from app.items.models import Item

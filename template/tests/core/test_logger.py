@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
 from app.core.config import Settings
@@ -108,7 +109,7 @@ async def test_a_failed_connection_does_not_show_the_password(
         try:
             async with database.read() as session:
                 await session.execute(text("SELECT 1"))
-        except OSError:
+        except SQLAlchemyError:
             logger.exception("Failed.", url=URL)
 
     [line] = lines(capsys)

@@ -1,10 +1,9 @@
 import asyncio
 import uuid
 from datetime import datetime
-from http import HTTPStatus
 
 import pytest
-from httpx import AsyncClient
+from httpx2 import AsyncClient
 from sqlalchemy import text
 
 from app.core.database import Database
@@ -110,25 +109,11 @@ async def test_a_page_that_is_just_full_is_the_last(client: AsyncClient) -> None
     assert (await client.get("/items", params={"limit": 2})).json()["next"] is None
 
 
-@pytest.mark.parametrize("after", ["nonsense", "A" * 31, "A" * 33, "B" * 32, "%00", "é"])
-async def test_a_cursor_of_somebody_else_is_refused(client: AsyncClient, after: str) -> None:
-    response = await client.get("/items", params={"after": after}, headers=ID)
+async def test_a_cursor_that_no_page_has_given_is_refused(client: AsyncClient) -> None:
+    response = await client.get("/items", params={"after": "nonsense"})
 
-    assert response.json() == {
-        "type": "about:blank",
-        "title": HTTPStatus(422).phrase,
-        "status": 422,
-        "detail": "The request is not valid: see `errors`.",
-        "request_id": "test-request-1",
-        "errors": [{"pointer": "/query/after", "detail": "It must be `next` of a page."}],
-    }
-
-
-@pytest.mark.parametrize("after", ["", "A" * 32, "A" + "_" * 31])
-async def test_what_the_description_calls_a_cursor_is_accepted(
-    client: AsyncClient, after: str
-) -> None:
-    assert (await client.get("/items", params={"after": after})).status_code == 200
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/query/after"]
 
 
 @pytest.mark.parametrize(("limit", "status"), [(0, 422), (1, 200), (100, 200), (101, 422)])

@@ -1,13 +1,13 @@
-"""A table of the core's own tests, so that they outlive the example resource."""
+"""A table for the tests of the core and the server, which must not need the example."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, MetaData, func
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, MetaData, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.database import Base
+from app.core.database import Base, Database
 
 
 class Thing(Base):
@@ -30,3 +30,9 @@ class Thing(Base):
     parent: Mapped["Thing | None"] = relationship(remote_side="Thing.id")
 
     __table_args__ = (CheckConstraint("size > 0", name="size_positive"),)
+
+
+async def names(database: Database) -> list[str]:
+    """The names of all things."""
+    async with database.read() as session:
+        return list(await session.scalars(select(Thing.name).order_by(Thing.name)))

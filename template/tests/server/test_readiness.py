@@ -1,62 +1,20 @@
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient
+from httpx2 import AsyncClient
 from sqlalchemy import event, text
 
-from app import health
-from app.core.checks import Revisions
-from app.core.config import Settings
 from app.core.database import Database
-from app.main import create_app
-
-
-async def test_a_service_with_its_database_is_live_and_ready(client: AsyncClient) -> None:
-    live = await client.get("/health/live")
-    ready = await client.get("/health/ready")
-
-    assert (live.status_code, live.json()) == (200, {"status": "ok"})
-    assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
-
-
-@pytest.fixture
-async def cut_off_client() -> AsyncIterator[AsyncClient]:
-    """A service whose database is away."""
-    app = create_app(Settings(postgres_url="postgresql://app:hunter2@127.0.0.1:1/app"))
-    async with (
-        app.router.lifespan_context(app),
-        AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
-    ):
-        yield client
-
-
-async def test_without_its_database_a_service_starts_and_is_live(
-    cut_off_client: AsyncClient,
-) -> None:
-    assert (await cut_off_client.get("/health/live")).status_code == 200
-
-
-async def test_without_its_database_a_service_is_not_ready(cut_off_client: AsyncClient) -> None:
-    response = await cut_off_client.get("/health/ready", headers={"X-Request-ID": "probe-0001"})
-
-    assert response.status_code == 503
-    assert response.headers["Content-Type"] == "application/problem+json"
-    assert response.json() == {
-        "type": "about:blank",
-        "title": "Service Unavailable",
-        "status": 503,
-        "detail": "The database does not answer.",
-        "request_id": "probe-0001",
-    }
+from app.server import readiness
+from app.server.revisions import Revisions
 
 
 @pytest.fixture
 def migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """A code with two migrations, whatever the service's own are."""
     revisions = Revisions(head="two", known=frozenset({"one", "two"}))
-    monkeypatch.setattr(health, "code_revisions", lambda: revisions)
+    monkeypatch.setattr(readiness, "code_revisions", lambda: revisions)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +52,7 @@ async def test_a_service_is_ready_unless_its_schema_is_behind(
 async def test_a_service_without_migrations_is_ready(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "code_revisions", lambda: Revisions(None, frozenset()))
+    monkeypatch.setattr(readiness, "code_revisions", lambda: Revisions(None, frozenset()))
 
     assert (await client.get("/health/ready")).status_code == 200
 
@@ -122,7 +80,7 @@ async def test_readiness_waits_for_its_bound_and_no_longer(
     async def never_answer(_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(health, "database_revision", never_answer)
+    monkeypatch.setattr(readiness, "database_revision", never_answer)
     app.state.readiness.timeout_seconds = 0.01
 
     async with asyncio.timeout(5):
@@ -140,7 +98,7 @@ async def test_readiness_does_not_wait_for_a_connection_that_is_slow_to_give_up(
         finally:
             await given_up.wait()
 
-    monkeypatch.setattr(health, "database_revision", give_up_slowly)
+    monkeypatch.setattr(readiness, "database_revision", give_up_slowly)
     app.state.readiness.timeout_seconds = 0.01
 
     async with asyncio.timeout(5):
@@ -149,15 +107,6 @@ async def test_readiness_does_not_wait_for_a_connection_that_is_slow_to_give_up(
     await asyncio.wait([app.state.readiness.running])
 
     assert response.status_code == 503
-
-
-async def test_a_service_that_is_about_to_stop_is_live_and_not_ready(
-    app: FastAPI, client: AsyncClient
-) -> None:
-    app.state.draining = True
-
-    assert (await client.get("/health/live")).status_code == 200
-    assert (await client.get("/health/ready")).status_code == 503
 
 
 async def test_a_probe_that_hangs_up_leaves_the_others_their_answer(

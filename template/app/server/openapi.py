@@ -1,35 +1,25 @@
-"""The API's own description: every error as it is really answered, and names for its operations."""
+"""Makes the OpenAPI document describe every error as it is really answered; names operations."""
 
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.core.errors import Problem
-
-Responses = dict[int | str, dict[str, Any]]
+from app.core.errors import Problem, problems
 
 REFERENCE = "#/components/schemas/{model}"
 PROBLEM = {
     "application/problem+json": {"schema": {"$ref": REFERENCE.format(model=Problem.__name__)}}
 }
-FROM_EVERY_OPERATION = (500, 503)
-FROM_OPERATIONS_WITH_A_BODY = (400, 408, 413)
-
-
-def problems(*statuses: int) -> Responses:
-    """The errors of a route, for its `responses`. Those that every route can answer are implied."""
-    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def operation_id(route: APIRoute) -> str:
-    """The handler's name: what generated clients call the operation. Must be unique."""
+    """The handler's name, which generated clients give to the operation. Must be unique."""
     return route.name
 
 
-def describe_errors(app: FastAPI) -> None:
-    """Have the OpenAPI document tell which problems each operation answers."""
+def describe_problems(app: FastAPI) -> None:
+    """Add to the OpenAPI document what `FastAPI(responses=...)` cannot express."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -37,7 +27,7 @@ def describe_errors(app: FastAPI) -> None:
             _describe_problems(generate())
         return generate()
 
-    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual does it
 
 
 def _describe_problems(document: dict[str, Any]) -> None:
@@ -52,10 +42,11 @@ def _describe_problems(document: dict[str, Any]) -> None:
 
 
 def _describe_operation(operation: dict[str, Any]) -> None:
+    """Only an operation with a body refuses bodies. Every error is a problem."""
     responses = operation["responses"]
-    with_body = FROM_OPERATIONS_WITH_A_BODY if "requestBody" in operation else ()
-    for status, response in problems(*FROM_EVERY_OPERATION, *with_body).items():
-        responses.setdefault(str(status), response)
+    if "requestBody" in operation:
+        for status, response in problems(400, 408, 413).items():
+            responses.setdefault(str(status), response)
     for status, response in responses.items():
         if status >= "400":
             response["content"] = PROBLEM

@@ -1,0 +1,1 @@
+"""How the process behaves: probes, limits, logs, errors, shutdown. Only `main.py` imports it."""

@@ -1,0 +1,77 @@
+"""Turns every error into a problem: ours, FastAPI's, pydantic's and the database's."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from app.core.errors import AppError, InvalidValue, problem_response
+from app.core.logger import logger
+from app.server.database_errors import explain
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+async def answer_app_error(_: Request, error: AppError) -> Response:
+    """Also logs a 5xx, with its traceback."""
+    if error.status_code >= 500:
+        logger.error(error.detail, exc_info=error)
+    return problem_response(
+        error.status_code, error.detail, errors=error.errors, headers=error.headers
+    )
+
+
+async def answer_http_exception(request: Request, error: HTTPException) -> Response:
+    """Errors of FastAPI itself, such as an unknown URL, and of `raise HTTPException(...)`."""
+    if error.status_code < 400:  # a redirect, or "not modified"
+        return Response(status_code=error.status_code, headers=error.headers)
+    sentences = {
+        "Not Found": f"There is nothing at {request.url.path}.",
+        "Method Not Allowed": f"{request.method} is not possible at {request.url.path}.",
+    }
+    detail = sentences.get(error.detail, str(error.detail))
+    headers = dict(error.headers or {})
+    if "Allow" in headers:  # Starlette's: the methods of the first route that has this path
+        headers["Allow"] = ", ".join(filter(partial(_is_allowed, request), METHODS))
+    if error.status_code >= 500:
+        logger.error(detail, exc_info=error)
+    return problem_response(error.status_code, detail, headers=headers)
+
+
+def _is_allowed(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+
+
+async def answer_invalid_request(_: Request, error: RequestValidationError) -> Response:
+    """Name each value that pydantic refuses, without repeating the value."""
+    errors = [
+        InvalidValue(pointer=_pointer(problem["loc"]), detail=problem["msg"])
+        for problem in error.errors()
+    ]
+    return problem_response(422, "The request is not valid: see `errors`.", errors=errors)
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    """RFC 6901: `~` and `/` inside a name are escaped."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+async def answer_database_error(request: Request, error: Exception) -> Response:
+    """Answer errors that the client can act on; others are unhandled exceptions."""
+    explained = explain(error, request.method)
+    if explained is None:
+        raise error
+    explained.__cause__ = error
+    return await answer_app_error(request, explained)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.exception_handler(AppError)(answer_app_error)
+    app.exception_handler(HTTPException)(answer_http_exception)
+    app.exception_handler(RequestValidationError)(answer_invalid_request)
+    app.exception_handler(SQLAlchemyError)(answer_database_error)

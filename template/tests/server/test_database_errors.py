@@ -1,0 +1,187 @@
+"""Which answer an error of the database becomes."""
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import (
+    text,
+)
+from sqlalchemy.exc import DBAPIError, InterfaceError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from app.core.config import Settings
+from app.core.database import (
+    Database,
+    ReadSessionDep,
+    SessionDep,
+)
+from app.core.engine import LostConnectionError
+from app.main import create_app
+from tests.things import Thing, names
+
+
+@pytest.mark.parametrize(
+    ("statement", "status", "errors"),
+    [
+        (
+            "INSERT INTO thing (name) VALUES ('lamp'), ('lamp')",
+            409,
+            [{"pointer": "/body/name", "detail": "name is already taken"}],
+        ),
+        (
+            "INSERT INTO thing (name) VALUES (NULL)",
+            422,
+            [{"pointer": "/body/name", "detail": "name is not acceptable"}],
+        ),
+        ("INSERT INTO thing (name, size) VALUES ('lamp', 0)", 422, None),
+        ("INSERT INTO thing (name, size) VALUES ('lamp', 1 / 0)", 422, None),
+        ("SELECT 'a'::int", 422, None),
+        (
+            "INSERT INTO thing (name, parent_id) VALUES ('lamp', 7)",
+            422,
+            [{"pointer": "/body/parent_id", "detail": "parent_id is not acceptable"}],
+        ),
+    ],
+)
+async def test_a_constraint_is_a_problem_that_names_the_field(
+    app: FastAPI,
+    client: AsyncClient,
+    things: None,
+    statement: str,
+    status: int,
+    errors: list[dict[str, str]] | None,
+) -> None:
+    @app.post("/things")
+    async def write(session: SessionDep) -> None:
+        await session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        await session.execute(text(statement))
+
+    response = await client.post("/things")
+
+    assert response.status_code == status
+    assert response.json().get("errors") == errors
+
+
+async def test_what_is_still_referred_to_is_not_deleted(
+    app: FastAPI, client: AsyncClient, things: None
+) -> None:
+    @app.delete("/things")
+    async def delete(session: SessionDep) -> None:
+        parent = Thing(name="lamp")
+        session.add(parent)
+        await session.flush()
+        session.add(Thing(name="bulb", parent_id=parent.id))
+        await session.flush()
+        await session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        await session.delete(parent)
+
+    response = await client.delete("/things")
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == "Other data still refers to this."
+
+
+async def test_an_exclusion_is_a_conflict(app: FastAPI, client: AsyncClient) -> None:
+    @app.post("/things")
+    async def write(session: SessionDep) -> None:
+        await session.execute(
+            text("DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '23P01'; END $$")
+        )
+
+    assert (await client.post("/things")).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "sqlstate",
+    ["40001", "40P01", "55P03", "57014", "53300", "53100", "57P01", "57P03", "25P03", "08006"],
+)
+async def test_a_database_that_is_busy_or_away_is_a_503(
+    app: FastAPI, client: AsyncClient, sqlstate: str
+) -> None:
+    @app.post("/things")
+    async def fail(session: SessionDep) -> None:
+        raise_error = f"DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '{sqlstate}'; END $$"
+        await session.execute(text(raise_error))
+
+    response = await client.post("/things")
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert "secret" not in response.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LostConnectionError("secret"),
+        PoolTimeoutError("secret"),
+        InterfaceError("SELECT", {}, Exception("secret")),
+        DBAPIError("SELECT", {}, Exception("secret"), connection_invalidated=True),
+    ],
+)
+async def test_a_connection_that_is_not_had_is_a_503(
+    app: FastAPI, client: AsyncClient, error: Exception
+) -> None:
+    @app.post("/things")
+    async def fail() -> None:
+        raise error
+
+    response = await client.post("/things")
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert "secret" not in response.text
+
+
+async def test_a_statement_that_is_wrong_is_a_500_without_its_text(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/things")
+    async def fail(session: SessionDep) -> None:
+        await session.execute(text("SELECT secret FROM nothing"))
+
+    response = await client.get("/things")
+
+    assert response.status_code == 500
+    assert "secret" not in response.text
+
+
+async def test_json_that_cannot_be_written_is_an_error_before_anything_is_sent(
+    database: Database, things: None
+) -> None:
+    async with database.session() as session:
+        session.add(Thing(name="lamp", data={"what": object()}))
+        with pytest.raises(StatementError, match="Unable to serialize unknown type"):
+            await session.flush()
+        await session.rollback()
+
+    assert await names(database) == []
+
+
+async def test_a_full_pool_is_a_503(settings: Settings) -> None:
+    tight = settings.model_copy(
+        update={
+            "postgres_pool_size": 1,
+            "postgres_pool_max_overflow": 0,
+            "postgres_pool_timeout_seconds": 0.01,
+        }
+    )
+    app = create_app(tight)
+
+    @app.get("/things")
+    async def list_things(session: ReadSessionDep) -> None:
+        await session.execute(text("SELECT 1"))
+
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
+    ):
+        async with app.state.database.read() as session, session.begin():
+            await session.connection()
+            full = await client.get("/things")
+            ready = await client.get("/health/ready")
+        free = await client.get("/things")
+
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "1")
+    assert ready.status_code == 200
+    assert free.status_code == 200

@@ -1,0 +1,125 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from httpx2 import AsyncClient
+from sqlalchemy import (
+    text,
+)
+from structlog.contextvars import bind_contextvars, get_contextvars
+from structlog.testing import capture_logs
+
+from app.core.database import (
+    SessionDep,
+)
+
+ID = {"X-Request-ID": "test-request-1"}
+
+
+async def test_a_request_is_one_line_with_its_statements(
+    committing_app: FastAPI, committing_client: AsyncClient
+) -> None:
+    @committing_app.get("/things/{thing_id}")
+    async def get_thing(session: SessionDep, thing_id: int) -> None:
+        await session.execute(text("SELECT 1"))
+        await session.execute(text("SELECT 2"))
+
+    with capture_logs() as lines:
+        await committing_client.get("/things/7")
+
+    [line] = lines
+    assert line.pop("duration_ms") > 0
+    assert line.pop("sql_ms") > 0
+    assert line == {
+        "event": "request",
+        "log_level": "info",
+        "method": "GET",
+        "route": "/things/{thing_id}",
+        "status": 200,
+        "sql_count": 2,
+    }
+
+
+async def test_probes_are_logged_at_debug(client: AsyncClient) -> None:
+    with capture_logs() as lines:
+        await client.get("/health/live")
+
+    assert [(line["log_level"], line["route"]) for line in lines] == [("debug", "/health/live")]
+
+
+@pytest.mark.parametrize("given", ["7d444840-9dc0-11d1-b245-5ffdce74fad2", "job.42_a"])
+async def test_a_harmless_request_id_is_kept(client: AsyncClient, given: str) -> None:
+    response = await client.get("/health/live", headers={"X-Request-ID": given})
+
+    assert response.headers["X-Request-ID"] == given
+
+
+@pytest.mark.parametrize("given", ["", "short", 'a"b' * 8, "a" * 129, "with space"])
+async def test_another_request_id_is_replaced(client: AsyncClient, given: str) -> None:
+    response = await client.get("/health/live", headers={"X-Request-ID": given})
+
+    assert response.headers["X-Request-ID"] != given
+    assert len(response.headers["X-Request-ID"]) == 32
+
+
+async def test_an_exception_is_logged_once_with_its_traceback(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/things")
+    async def fail() -> None:
+        raise RuntimeError("no")
+
+    with capture_logs() as lines:
+        await client.get("/things")
+
+    errors = [line for line in lines if line["log_level"] == "error"]
+    assert [line["event"] for line in errors] == ["Unhandled exception."]
+
+
+async def test_what_nobody_caught_is_a_problem_that_tells_nothing(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/things")
+    async def fail() -> None:
+        raise RuntimeError("the password is hunter2")
+
+    response = await client.get("/things", headers=ID)
+
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": "Internal error. Quote the request id when you report it.",
+        "request_id": "test-request-1",
+    }
+
+
+async def test_a_response_that_has_begun_is_cut_off(app: FastAPI, client: AsyncClient) -> None:
+    async def parts() -> AsyncIterator[str]:
+        yield "a part"
+        raise RuntimeError("no")
+
+    @app.get("/things")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(parts())
+
+    with pytest.raises(RuntimeError, match="no"):
+        await client.get("/things")
+
+
+async def test_what_a_request_binds_to_the_log_ends_with_it(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    bound = []
+
+    @app.get("/things")
+    async def bind() -> None:
+        bound.append(sorted(get_contextvars()))
+        bind_contextvars(user="ada")
+
+    await client.get("/things")
+    await client.get("/things")
+
+    assert bound == [["request_id"], ["request_id"]]
