@@ -1,12 +1,14 @@
 """What documents show is what happens: captures of terminals, and the picture of a page."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from docs.captures import page, stories, terminal
 from docs.captures.__main__ import BLOCK, DOCUMENTS, FOLDER, PICTURES, filled, recorded
+from tests.markdown import blocks
 from tests.services import ROOT
 
 PNG = FOLDER / "fleet-page.png"
@@ -40,6 +42,14 @@ def test_every_capture_is_shown() -> None:
     pictures = {name for name in PICTURES if any(f"captures/{name}.svg" in text for text in texts)}
 
     assert blocks | pictures == set(recorded())
+
+
+def test_the_readme_of_a_service_shows_the_first_part_of_the_demo(
+    render: Callable[..., Path],
+) -> None:
+    [shown] = blocks((render() / "README.md").read_text(), "console")
+
+    assert recorded()["demo"].replace("make demo", "make dev").startswith(f"{shown}\n$ curl")
 
 
 def test_a_picture_loads_nothing() -> None:
