@@ -54,35 +54,58 @@ def run_by_pytest(output: str) -> list[str]:
     return sorted(set(re.findall(r"^(tests/\S+)\.py \.", output, re.MULTILINE)))
 
 
-def test_the_recipe_adds_a_resource(copy: Path, environment: Environment) -> None:
+def named(text: str, plural: str, singular: str) -> str:
+    """The recipe for another resource than books."""
+    for old, new in (("books", plural), ("book", singular)):
+        text = text.replace(old, new).replace(old.capitalize(), new.capitalize())
+    return text
+
+
+@pytest.mark.parametrize(("plural", "singular"), [("books", "book"), ("categories", "category")])
+def test_the_recipe_adds_a_resource(
+    copy: Path, environment: Environment, plural: str, singular: str
+) -> None:
     before = files(copy)
-    copy_it, make_it = blocks(copy, "Add a resource", "bash")
-    [python] = blocks(copy, "Add a resource", "python")
-    import_line, include_line = filter(None, python.splitlines())
+    copy_it, make_it = (
+        named(block, plural, singular) for block in blocks(copy, "Add a resource", "bash")
+    )
+    python = named(blocks(copy, "Add a resource", "python")[-1], plural, singular)
 
     type_in_bash(copy, environment, copy_it)
-    api = copy / "app" / "api.py"
-    imports, router = api.read_text().split("\nrouter = ", maxsplit=1)
-    api.write_text(f"{imports.rstrip()}\n{import_line}\n\nrouter = {router}{include_line}\n")
+    add_to_api(copy / "app" / "api.py", *filter(None, python.splitlines()))
     output = type_in_bash(copy, environment, make_it)
 
-    [migration] = copy.glob("migrations/versions/*_create_book.py")
+    [migration] = copy.glob(f"migrations/versions/*_create_{singular}.py")
     assert files(copy) - before == {
-        "app/books/__init__.py",
-        "app/books/models.py",
-        "app/books/routes.py",
-        "app/books/schemas.py",
-        "app/books/service.py",
-        "tests/books/test_routes.py",
+        *(f"app/{plural}/{file.name}" for file in (copy / "app/items").glob("*.py")),
+        f"tests/{plural}/test_routes.py",
         str(migration.relative_to(copy)),
     }
     assert re.findall(r"op\.(\w+_table)\(\s*\"(\w+)\"", migration.read_text()) == [
-        ("create_table", "book"),
-        ("drop_table", "book"),
+        ("create_table", singular),
+        ("drop_table", singular),
     ]
-    assert "tests/books/test_routes" in run_by_pytest(output)
+    assert f"tests/{plural}/test_routes" in run_by_pytest(output)
     assert "tests/items/test_routes" in run_by_pytest(output)
-    assert not re.search(r"\bitem(?!s\b)|Item", (copy / "app/books/service.py").read_text())
+    assert not re.search(r"\bitem(?!s\b)|Item", (copy / f"app/{plural}/service.py").read_text())
+    assert f"Create a {singular}." in (copy / f"app/{plural}/routes.py").read_text()
+
+
+def add_to_api(api: Path, import_line: str, include_line: str) -> None:
+    imports, router = api.read_text().split("\nrouter = ", maxsplit=1)
+    api.write_text(f"{imports.rstrip()}\n{import_line}\n\nrouter = {router}{include_line}\n")
+
+
+def test_the_readme_shows_the_four_files_as_they_are(copy: Path) -> None:
+    *excerpts, _ = blocks(copy, "Add a resource", "python")
+
+    shown = {}
+    for excerpt in excerpts:
+        path, _, lines = excerpt.partition("\n")
+        shown[path] = (copy / path.removeprefix("# ")).read_text().count(f"\n{lines}")
+
+    files = ("models", "schemas", "service", "routes")
+    assert shown == {f"# app/items/{name}.py": 1 for name in files}
 
 
 def test_the_recipe_removes_the_example(copy: Path, environment: Environment) -> None:

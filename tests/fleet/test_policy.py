@@ -127,7 +127,7 @@ def test_drift_wants_a_waiver_that_is_allowed_and_has_not_expired(
 
 
 def test_the_document_has_every_code_with_its_reason() -> None:
-    text = (services.ROOT / "docs/fleet.md").read_text()
+    text = (services.ROOT / "docs/fleet-reference.md").read_text()
 
     assert dict(re.findall(r"(?m)^\| `(FLT\d+)` \| (.+?) \|$", text)) == REASONS
 

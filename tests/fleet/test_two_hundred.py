@@ -1,6 +1,6 @@
 """`fleet update` on an organization's services: 12 of them, or 200 with --full.
 
-uv run pytest tests/fleet/test_two_hundred.py --full -rP  # prints the figures of docs/fleet.md
+The figures of docs/fleet-reference.md: uv run pytest tests/fleet/test_two_hundred.py --full -rP
 """
 
 import json
@@ -138,7 +138,7 @@ def mishaps_on_branch(service: Path, it: Simulated, fresh: Path, edited: Path) -
 
 
 def figures(moves: list[dict[str, Any]], seconds: float, again: float) -> str:
-    """The table of docs/fleet.md."""
+    """The table of docs/fleet-reference.md."""
     taken = defaultdict(list)
     for it in moves:
         taken[it["outcome"]].append(it["seconds"])
