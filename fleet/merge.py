@@ -1,10 +1,11 @@
 """Renders two versions of a template for a service, and has git merge their difference."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 from fleet import git
@@ -30,6 +31,11 @@ IDENTITY = {
 }
 
 
+DroppedLines = Mapping[str, Collection[str]]
+"""Lines by file."""
+NOTHING: DroppedLines = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Renders:
     """Two commits in the service's object store: a version's files, and those of a newer one."""
@@ -39,9 +45,20 @@ class Renders:
 
 
 def render_both(
-    service: Service, template: Template, after: str, data: Mapping[str, Any]
+    service: Service,
+    template: Template,
+    after: str,
+    data: Mapping[str, Any],
+    *,
+    new_seeds: Iterable[str] = (),
+    dropped_lines: DroppedLines = NOTHING,
 ) -> Renders:
-    """Commit the renders of the recorded version and of a newer one, both without seeds."""
+    """Commit the renders of the recorded version and of a newer one, both without seeds.
+
+    `new_seeds` become seeds with this update: one that the service has not changed is merged once
+    more, and one that it has changed is its own already. `dropped_lines` are left out of the old
+    render, as `merge` leaves them out of the service.
+    """
     ownership = template.ownership(after)
     with TemporaryDirectory(prefix="renders-") as folder:
         old, new = (Path(folder, name, service.prefix) for name in ("old", "new"))
@@ -49,8 +66,10 @@ def render_both(
         template.render(after, {**service.answers, **data}, new)
         # Whatever the service recorded, the new version's answers file is right.
         shutil.copyfile(service.folder / ANSWERS_FILE, old / ANSWERS_FILE)
+        merged = [path for path in new_seeds if _same(service.folder / path, old / path)]
         for rendered in (old, new):
-            _remove_seeds(rendered, ownership)
+            _remove_seeds(rendered, ownership, keep=merged)
+        drop_lines(old, dropped_lines)
         base = _commit(service, Path(folder, "old"), f"Template {service.version}")
         theirs = _commit(
             service, Path(folder, "new"), f"Update the template to {after}", "-p", base
@@ -58,12 +77,32 @@ def render_both(
     return Renders(base, theirs)
 
 
-def merge(service: Service, renders: Renders) -> None:
+def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = NOTHING) -> None:
     """git-cherry-pick(1) merges with the old render as the base, and returns 1 for conflicts."""
+    for path in drop_lines(service.folder, dropped_lines):
+        git.git(service.folder, "add", "--", path)
     command = ["-c", "merge.directoryRenames=false", "cherry-pick", "--no-commit", renders.new]
     merged = git.run(service.folder, *command, **IDENTITY)
     if merged.returncode > 1 or (merged.returncode and not _unmerged(service)):
         raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
+
+
+def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
+    """Remove lines from files, if they stand there to the letter. Returns the files that changed.
+
+    git cannot merge a line that the template removed with a change beside it, such as another
+    resource in a list.
+    """
+    changed = []
+    for path, lines in dropped_lines.items():
+        file = folder / path
+        text = file.read_bytes() if file.is_file() and not file.is_symlink() else b""
+        unwanted = {line.encode() for line in lines}
+        kept = [line for line in text.splitlines(keepends=True) if line.strip() not in unwanted]
+        if len(kept) < len(text.splitlines()):
+            file.write_bytes(b"".join(kept))
+            changed.append(path)
+    return changed
 
 
 def conflicts(service: Service) -> dict[str, str]:
@@ -79,10 +118,16 @@ def leave_deleted(service: Service) -> list[str]:
     return deleted
 
 
-def _remove_seeds(render: Path, ownership: Ownership) -> None:
+def _remove_seeds(render: Path, ownership: Ownership, *, keep: Collection[str]) -> None:
     for path in files(render):
-        if ownership.owner(path) is Owner.SEED:
+        if ownership.owner(path) is Owner.SEED and path not in keep:
             (render / path).unlink()
+
+
+def _same(file: Path, other: Path) -> bool:
+    """Whether both have the same content, or are both missing."""
+    contents = [path.read_bytes() if path.is_file() else None for path in (file, other)]
+    return contents[0] == contents[1]
 
 
 def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from fleet import changelog, git, merge
+from fleet import changelog, git, merge, recipes
 from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
@@ -34,6 +34,8 @@ class Update:
     left_deleted: list[str]
     """Files that the service had deleted and the template changed."""
     changelog: str
+    recipes: str
+    """What is left to do by hand, from UPGRADING.md, for a service with these answers."""
     renders: Renders
 
 
@@ -64,6 +66,11 @@ def update(
         left_deleted=left_deleted,
         changelog=changelog.between(
             template.read(service.version, "CHANGELOG.md"), template.read(after, "CHANGELOG.md")
+        ),
+        recipes=recipes.between(
+            template.read(service.version, "UPGRADING.md"),
+            template.read(after, "UPGRADING.md"),
+            {**service.answers, **data},
         ),
         renders=renders,
     )
