@@ -18,7 +18,7 @@ demo: $(UV) ## Render a service into build/demo and run it (PORT=9000 make demo)
 	@$(UV) tool run --quiet 'copier>=9.19,<10' copy --quiet --defaults --vcs-ref HEAD . build/render/demo
 	@cd build/demo && tr '\n' '\0' < ../demo.files | xargs -0 rm -f
 	@cd build/render/demo && find . -type f > ../../demo.files && cp -R . ../../demo
-	@$(MAKE) --no-print-directory -C build/demo dev
+	@MAKE_COMMAND="make demo" $(MAKE) --no-print-directory -C build/demo dev
 
 test: $(UV) check ## Test everything, in a size that takes minutes
 	@$(RUN) pytest -n auto -m "not system"

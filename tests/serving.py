@@ -1,16 +1,18 @@
 """Processes that serve, and the Postgres behind them. All are stopped, whatever a test does."""
 
 import asyncio
-import importlib.util
+import importlib
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -162,15 +164,18 @@ def stop_group(process: "subprocess.Popen[bytes]") -> None:
     process.wait(DEADLINE_SECONDS)
 
 
+def dev_module(name: str) -> ModuleType:
+    """A module of the template's `dev`."""
+    sys.path.insert(0, str(ROOT / "template"))
+    try:
+        return importlib.import_module(f"dev.{name}")
+    finally:
+        sys.path.pop(0)
+
+
 def temporary_server() -> AbstractContextManager[str]:
     """The template's own throw-away Postgres."""
-    path = ROOT / "template" / "dev" / "postgres.py"
-    spec = importlib.util.spec_from_file_location("dev_postgres", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    server: AbstractContextManager[str] = module.temporary_server()
+    server: AbstractContextManager[str] = dev_module("postgres").temporary_server()
     return server
 
 
