@@ -1,21 +1,21 @@
-"""Development only: a Postgres of its own for `make dev` and `make test`. Production imports none of it.
+"""Development only: the Postgres of `make dev` and `make test`. Production imports none of it.
 
     owner                     keeper                      Postgres
-    (make dev, pytest)        (dev/keeper.py)             (initdb's result in `data/`)
+    (make dev, pytest)        (dev/keeper.py)
         |                         |                           |
-        |---- socket pair --------|  stdin of the keeper      |
+        |---- socket pair --------|  its standard input       |
         |                         |---- starts, stops ------->|
-        |-- users.lock, shared    |                           |
-        |-- start.lock, while     |-- lock-data, exclusive ---|  inherited: held until both are gone
-        |   it starts or joins    |                           |
+        |-- start.lock, while     |                           |
+        |   it starts or joins    |-- lock-data, exclusive ---|  inherited: held until both
+        |-- users.lock, shared    |                           |  have ended
 
-    The owner ends, SIGKILL included:  the kernel closes its end of the socket pair, the keeper reads
-        the end of file, waits until nobody holds users.lock any more, and stops Postgres.
-    Another process joins:  it takes start.lock, finds a server that answers, holds users.lock (shared)
-        and never talks to the keeper. The last one to leave lets the keeper stop Postgres.
-    Postgres ends:  the keeper gets SIGCHLD and ends with Postgres's last log lines.
-    The keeper gets SIGKILL:  Postgres goes on and still holds lock-data, so no second server can
-        open the data; `make dev` joins the one that runs.
+- The owner ends, SIGKILL included: the kernel closes its end of the socket pair. The keeper reads
+  the end of file, waits until nobody holds users.lock, and stops Postgres.
+- Another process joins: it takes start.lock, finds a server that answers, and holds users.lock. It
+  never talks to the keeper. When the last one leaves, the keeper stops Postgres.
+- Postgres ends: the keeper gets SIGCHLD and ends with the last lines of Postgres's log.
+- The keeper gets SIGKILL: Postgres goes on and holds lock-data, so that no second server can open
+  the data. The next `make dev` joins it.
 
-Tests use the same without users: a throw-away server in memory, gone with its owner.
+A throw-away server has the same keeper and one owner; its data is gone with it.
 """

@@ -1,9 +1,9 @@
 """Chooses the account to run Postgres under, which refuses to run as root.
 
 Root runs it in a user namespace: Postgres sees itself as nobody, and its files stay root's. Where
-namespaces are forbidden (in most containers), it runs as an existing account. That one may be unable
-to enter the project, so data and programs are kept in /var/lib. No account is created, and no
-existing file changes its owner or mode.
+namespaces are forbidden (in most containers), it runs as an existing account. That one may be
+unable to enter the project, so data and programs are kept in /var/lib. No account is created, and
+no existing file changes its owner or mode.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ ENTER_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534",
 
 
 def choose(programs: Path, *folders: Path) -> str:
-    """OURSELVES, NAMESPACE if that can run the programs and enter the folders, or an account's name.
+    """OURSELVES, or NAMESPACE if that can use the programs and folders, or an account's name.
 
     Exits with a sentence when root cannot become another account.
     """
@@ -72,7 +72,7 @@ def give(folder: Path, account: str) -> None:
 
 
 def data_folder(home: Path, account: str) -> Path:
-    """`home/data`; for an account that may be unable to enter it, a link to a folder that it can."""
+    """`home/data`; for an account that may be unable to enter it, a link to another folder."""
     if account in (OURSELVES, NAMESPACE):
         return home / "data"
     link, place = home / f"data-{account}", _kept_for(str(home))

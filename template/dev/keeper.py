@@ -106,7 +106,7 @@ def _running(
 
 
 def _wait_for_users(lock: IO[str]) -> None:
-    """Wait until the owner and every process that joined has left; later ones queue on this lock."""
+    """Wait until the owner and every process that joined have left; later ones queue here."""
     with contextlib.suppress(ConnectionResetError):
         os.read(0, 1)
     try:

@@ -1,7 +1,7 @@
 """Runs a command with a database: `python -m dev.run alembic upgrade head`.
 
-If POSTGRES_URL or DATABASE_URL is set, in the environment or in `.env`, that database is used and no
-server is started.
+If POSTGRES_URL or DATABASE_URL is set, in the environment or in `.env`, that database is used and
+no server is started.
 """
 
 import contextlib
