@@ -87,22 +87,37 @@ def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = N
         raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
 
 
+def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
+    """Those of files that have all of them still. Where one was changed, git has to ask."""
+    return {
+        path: lines
+        for path, lines in dropped_lines.items()
+        if {line.encode() for line in lines} <= {*map(bytes.strip, _lines(service.folder / path))}
+    }
+
+
 def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
-    """Remove lines from files, if they stand there to the letter. Returns the files that changed.
+    """Remove whole lines from files. Returns the files that changed.
 
     git cannot merge a line that the template removed with a change beside it, such as another
     resource in a list.
     """
     changed = []
-    for path, lines in dropped_lines.items():
-        file = folder / path
-        text = file.read_bytes() if file.is_file() and not file.is_symlink() else b""
-        unwanted = {line.encode() for line in lines}
-        kept = [line for line in text.splitlines(keepends=True) if line.strip() not in unwanted]
-        if len(kept) < len(text.splitlines()):
-            file.write_bytes(b"".join(kept))
+    for path, unwanted in dropped_lines.items():
+        lines = _lines(folder / path)
+        kept = [line for line in lines if line.strip() not in {each.encode() for each in unwanted}]
+        if len(kept) < len(lines):
+            (folder / path).write_bytes(b"".join(kept))
             changed.append(path)
     return changed
+
+
+def _lines(file: Path) -> list[bytes]:
+    return file.read_bytes().splitlines(keepends=True) if _is_plain(file) else []
+
+
+def _is_plain(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
 
 
 def conflicts(service: Service) -> dict[str, str]:

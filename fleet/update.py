@@ -14,6 +14,7 @@ from fleet import changelog, git, merge, recipes
 from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
+from fleet.rewriting import moves
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 
@@ -53,9 +54,17 @@ def update(
     _require_newer(service, template, after)
     template.questions(after).require(data)
     ownership = template.ownership(after)
-    renders = merge.render_both(service, template, after, data)
+    moved = moves.between(template, service.version, after)
+    dropped = merge.droppable(
+        service,
+        {path: lines for release in moved for path, lines in release.dropped_lines.items()},
+    )
+    seeds = [path for release in moved for path in release.seeds]
+    renders = merge.render_both(
+        service, template, after, data, new_seeds=seeds, dropped_lines=dropped
+    )
     edited = changed_here(service, renders.old, ownership)
-    merge.merge(service, renders)
+    merge.merge(service, renders, dropped_lines=dropped)
     left_deleted = merge.leave_deleted(service)
     return Update(
         before=service.version,
