@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 from fleet import git
+from fleet.dropped_lines import NOTHING, DroppedLines, drop_lines
 from fleet.errors import FleetError
 from fleet.ownership import Owner, Ownership
 from fleet.service import ANSWERS_FILE, Service
@@ -29,11 +29,6 @@ IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for name, value in {"NAME": "Template update", "EMAIL": "template-update@localhost"}.items()
 }
-
-
-DroppedLines = Mapping[str, Collection[str]]
-"""Lines by file."""
-NOTHING: DroppedLines = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -85,39 +80,6 @@ def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = N
     merged = git.run(service.folder, *command, **IDENTITY)
     if merged.returncode > 1 or (merged.returncode and not _unmerged(service)):
         raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
-
-
-def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
-    """Those of files that have all of them still. Where one was changed, git has to ask."""
-    return {
-        path: lines
-        for path, lines in dropped_lines.items()
-        if {line.encode() for line in lines} <= {*map(bytes.strip, _lines(service.folder / path))}
-    }
-
-
-def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
-    """Remove whole lines from files. Returns the files that changed.
-
-    git cannot merge a line that the template removed with a change beside it, such as another
-    resource in a list.
-    """
-    changed = []
-    for path, unwanted in dropped_lines.items():
-        lines = _lines(folder / path)
-        kept = [line for line in lines if line.strip() not in {each.encode() for each in unwanted}]
-        if len(kept) < len(lines):
-            (folder / path).write_bytes(b"".join(kept))
-            changed.append(path)
-    return changed
-
-
-def _lines(file: Path) -> list[bytes]:
-    return file.read_bytes().splitlines(keepends=True) if _is_plain(file) else []
-
-
-def _is_plain(file: Path) -> bool:
-    return file.is_file() and not file.is_symlink()
 
 
 def conflicts(service: Service) -> dict[str, str]:

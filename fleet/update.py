@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fleet import changelog, git, merge, recipes
+from fleet.dropped_lines import droppable
 from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
@@ -55,7 +56,7 @@ def update(
     template.questions(after).require(data)
     ownership = template.ownership(after)
     moved = moves.between(template, service.version, after)
-    dropped = merge.droppable(
+    dropped = droppable(
         service,
         {path: lines for release in moved for path, lines in release.dropped_lines.items()},
     )
