@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-from tests.services import ROOT
-from tests.serving import free_port, processes, until
+from tests.support.services import ROOT
+from tests.support.serving import free_port, processes, until
 
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # as `pg_ctl stop -m` calls them
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 from fleet.move import Outcome
-from tests import services
 from tests.fleet import simulated
 from tests.fleet.conftest import Fleet
 from tests.fleet.simulated import Rendered, Simulated
-from tests.fleet.states import refs, state
-from tests.updates import edits, history
-from tests.updates.conftest import render
-from tests.updates.trees import files_of, mishaps
+from tests.fleet.untouched import refs, state
+from tests.support import edits, history, services
+from tests.support.trees import files_of, mishaps
+from tests.update_matrix.conftest import render
 
 pytestmark = pytest.mark.slow
 
