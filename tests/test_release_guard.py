@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from releases import guard
-from tests import services
+from tests.support import services
 
 CORE = "template/app/core"
 FIRST: dict[str, str | None] = {

@@ -9,9 +9,8 @@ import yaml
 
 from fleet.errors import FleetError
 from fleet.ownership import Owner, Ownership
-from tests import services
-from tests.updates import history
-from tests.updates.trees import all_files
+from tests.support import history, services
+from tests.support.trees import all_files
 
 TEXT = (services.ROOT / "ownership.toml").read_text()
 DECLARED, OWNERSHIP = tomllib.loads(TEXT), Ownership.parse(TEXT)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from fleet import recipes
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import Toy
+from tests.support import services
 
 UPGRADING = """# Upgrading
 

@@ -13,11 +13,11 @@ import pytest
 from fleet.service import Service
 from fleet.template import Template
 from fleet.update import update
-from tests.services import Environment
-from tests.updates import edits, history
-from tests.updates.edits import EDITS, Edit
-from tests.updates.history import CANDIDATE, Release
-from tests.updates.trees import (
+from tests.support import edits, history
+from tests.support.edits import EDITS, Edit
+from tests.support.history import CANDIDATE, Release
+from tests.support.services import Environment
+from tests.support.trees import (
     all_files,
     differences,
     files_of,

@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests import services
-from tests.updates import history
+from tests.support import history, services
 
 # Rendered once, then the service's own: an update neither changes nor restores them.
 SEEDS = ("app/items/", "tests/items/", "migrations/versions/")

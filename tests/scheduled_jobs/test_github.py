@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from tests import jobs
-from tests.jobs import Done
-from tests.locked_server import locked_server
-from tests.services import git
-from tests.update_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site
+from tests.scheduled_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site
+from tests.support import ci_jobs
+from tests.support.ci_jobs import Done
+from tests.support.locked_server import locked_server
+from tests.support.services import git
 
 WAIT = (
     "The checks wait: choose **Approve workflows to run** below. Where there is no such button, "
@@ -166,7 +166,7 @@ def test_github_is_given_the_token_as_a_password(updated: Site) -> None:
 
 
 def test_the_job_runs_weekly_by_itself_and_when_asked(site: Site) -> None:
-    workflow = jobs.load(site.workflow)
+    workflow = ci_jobs.load(site.workflow)
 
     assert set(workflow["on"]) == {"schedule", "workflow_dispatch"}
     assert [re.split(" +", each["cron"])[2:] for each in workflow["on"]["schedule"]] == [

@@ -3,10 +3,10 @@
 import os
 import subprocess
 
-from tests import jobs
-from tests.locked_server import locked_server
-from tests.services import git
-from tests.update_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site, executable
+from tests.scheduled_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site, executable
+from tests.support import ci_jobs
+from tests.support.locked_server import locked_server
+from tests.support.services import git
 
 
 def test_gitlab_without_a_token_fails_and_says_what_to_set(updated: Site) -> None:
@@ -117,7 +117,7 @@ def test_gitlab_is_given_the_token_as_a_password(updated: Site) -> None:
 def test_a_schedule_of_gitlab_runs_the_update_and_nothing_else(site: Site) -> None:
     main = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
     pipelines = {
-        source: jobs.gitlab_jobs(site.gitlab, {"CI_PIPELINE_SOURCE": source, **variables})
+        source: ci_jobs.gitlab_jobs(site.gitlab, {"CI_PIPELINE_SOURCE": source, **variables})
         for source, variables in {
             "schedule": main,
             "push": main,
@@ -134,7 +134,7 @@ def test_a_schedule_of_gitlab_runs_the_update_and_nothing_else(site: Site) -> No
 
 
 def test_the_update_may_write_the_lock_file_on_gitlab(site: Site) -> None:
-    document = jobs.load(site.gitlab)
+    document = ci_jobs.load(site.gitlab)
     (site.service / "pyproject.toml").write_text(
         '[project]\nname = "lamps"\nversion = "0"\nrequires-python = ">=3.11"\n'
     )
