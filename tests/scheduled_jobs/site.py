@@ -15,7 +15,7 @@ BRANCH = "template-update/v1.2.0"
 BODY = "# v1.2.0\n\n- Adds `größe`.\n"
 MAIN = {"main": "Start from the template"}
 BOTH = MAIN | {BRANCH: "Update the template to v1.2.0"}
-KNOWN = f"The branch {BRANCH} is there already and stays as it is: delete it to start anew."
+KNOWN = f"The branch {BRANCH} exists already and stays as it is. Delete it to start over."
 
 MAKEFILE = f"""
 template-branch:

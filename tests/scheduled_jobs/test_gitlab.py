@@ -44,7 +44,7 @@ def test_gitlab_gets_a_merge_request_for_a_newer_template(updated: Site) -> None
     assert "secret" not in printed
 
 
-def test_gitlab_leaves_a_branch_alone_that_is_there_already(updated: Site) -> None:
+def test_gitlab_leaves_an_existing_branch_alone(updated: Site) -> None:
     git(updated.service, "push", "--quiet", "origin", f"main:{BRANCH}")
 
     code, printed = updated.run_on_gitlab()
@@ -72,14 +72,14 @@ def test_an_update_that_fails_fails_the_job_on_gitlab(updated: Site) -> None:
     assert updated.branches() == MAIN
 
 
-def test_a_merge_request_that_gitlab_refuses_is_told_and_tried_again(updated: Site) -> None:
+def test_a_merge_request_that_gitlab_refuses_is_reported_and_tried_again(updated: Site) -> None:
     updated.write("refusing")
 
     code, printed = updated.run_on_gitlab()
 
     assert (code, updated.branches()) == (1, MAIN)
     assert printed.splitlines()[-1] == (
-        "GitLab has not opened the merge request, for the reason above."
+        "GitLab did not open the merge request, for the reason above."
     )
 
 
@@ -91,14 +91,16 @@ def test_a_push_that_fails_fails_the_job_on_gitlab(updated: Site) -> None:
     assert (code, updated.branches()) == (1, MAIN)
 
 
-def test_a_body_that_is_too_long_for_gitlab_is_cut_and_says_where_the_whole_is(site: Site) -> None:
+def test_a_body_that_is_too_long_for_gitlab_is_shortened_and_links_to_the_rest(site: Site) -> None:
     long = "# v1.2.0\n" + "🎉" * 20_000 + "\n"
     site.write("body.md", long)
 
     code, printed = site.run_on_gitlab()
 
     assert code == 0, printed
-    start = "This text is cut: [the job](https://gitlab.example/7) has the whole in its log.\n\n"
+    start = (
+        "This text was shortened: [the job](https://gitlab.example/7) has all of it in its log.\n\n"
+    )
     description = (start + long[:15_000]).replace("\n", r"\n")
     option = f"merge_request.description={description}"
     assert site.read("options").splitlines()[-1] == option
