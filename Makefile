@@ -47,7 +47,7 @@ format: $(UV) ## Format, and mend what the linter can
 	@$(RUN) ruff format
 
 release: $(UV) ## Prepare a release in the working tree (make release VERSION=1.2.0)
-	@$(RUN) python releases/prepare.py "$(VERSION)"
+	@$(RUN) python -m releases.prepare "$(VERSION)"
 
 .uv/bin/uv:
 	@python3 -m venv .uv && .uv/bin/pip install --quiet uv

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
-from tests.markdown import broken_links, links, prose
+from tests.markdown import broken_links, code_spans, links, prose
+from tests.support import services
 
 Render = Callable[..., Path]
 
@@ -16,6 +16,7 @@ DOCS = services.ROOT / "docs"
 TEMPLATE = services.ROOT / "template"
 """Its pages are read where they are rendered."""
 INDEX = DOCS / "README.md"
+PATH = re.compile(r"(app|benchmarks|dev|docs|fleet|migrations|releases|template|tests)/[\w./-]+")
 DECISIONS = sorted((DOCS / "decisions").iterdir())
 
 
@@ -59,6 +60,23 @@ def test_every_relative_link_of_a_service_resolves(
 
     assert {document: links for document, links in broken.items() if links} == {}
     assert str(service / "README.md") in broken
+
+
+def test_every_path_that_a_document_names_exists() -> None:
+    pages = {*services.ROOT.glob("*.md"), *DOCS.rglob("*.md")} - {services.ROOT / "CHANGELOG.md"}
+    named = {
+        (page.name, word)
+        for page in pages
+        for span in code_spans(page.read_text())
+        for word in span.split()
+        if PATH.fullmatch(word) and "X.Y.Z" not in word
+    }
+
+    roots = (services.ROOT, TEMPLATE)
+    missing = {name for name in named if not any((root / name[1]).exists() for root in roots)}
+
+    assert len(named) > 10
+    assert missing == set()
 
 
 def test_the_index_names_every_document() -> None:

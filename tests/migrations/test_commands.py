@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.migrations.project import Project
-from tests.serving import sql
+from tests.support.serving import sql
 
 pytestmark = pytest.mark.slow
 
