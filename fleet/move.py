@@ -45,7 +45,7 @@ class Move:
     """Why it was refused, how its checks failed, whether the branch was there already."""
     carried: list[Carried] = field(default_factory=list)
     """Files that use what the template has moved: what was rewritten, and what is left."""
-    recipes: list[str] = field(default_factory=list)
+    recipes: str = ""
     """What is to be done by hand."""
     patch: str = ""
     seconds: float = 0.0

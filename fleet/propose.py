@@ -24,7 +24,7 @@ class Proposal:
     locked: bool
     """Whether uv.lock, where there is one, fits pyproject.toml."""
     carried: list[Carried]
-    recipes: list[str]
+    recipes: str
 
 
 def propose(service: Service, template: Template, *, to: str = "", leave_out: str = "") -> Proposal:

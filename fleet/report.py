@@ -46,8 +46,8 @@ def summary(update: Update) -> str:
 
 
 def told(update: Update) -> str:
-    """What the update has done to the service's own files, and what it leaves to people."""
-    files = [(printable(it.path), it) for it in update.carried]
+    """What the update did to the service's own files, and what it leaves to people."""
+    files = [(printable(file.path), file) for file in update.carried]
     parts = [
         listed(
             "Rewritten, because the template has moved what they use",
@@ -58,7 +58,7 @@ def told(update: Update) -> str:
             (f"{path}:{left.line}: {left.reason}" for path, it in files for left in it.left),
         ),
         listed("Kept as you had changed them; they are the service's own now", update.own),
-        listed("To do by hand", update.recipes),
+        f"# To do by hand\n\n{update.recipes}" if update.recipes else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -6,13 +6,12 @@ the template removed while the service changed it is a conflict, not a loss.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from fleet import changelog, git, merge, recipes
+from fleet.dropped_lines import droppable
 from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
@@ -38,14 +37,13 @@ class Update:
     left_deleted: list[str]
     """Files that the service had deleted and the template changed."""
     changelog: str
-    renders: Renders
-    carried: list[Carried] = field(default_factory=list)
+    carried: list[Carried]
     """The service's files that use what the template has moved."""
-    own: list[str] = field(default_factory=list)
-    """Edited files that belong to the service from now on: what the template has anew is not in
-    them."""
-    recipes: list[str] = field(default_factory=list)
-    """What is to be done by hand, from UPGRADING.md of the template."""
+    own: list[str]
+    """Edited files that belong to the service from now on."""
+    recipes: str
+    """What is left to do by hand, from UPGRADING.md, for a service with these answers."""
+    renders: Renders
 
 
 def update(
@@ -62,27 +60,37 @@ def update(
     _require_newer(service, template, after)
     template.questions(after).require(data)
     ownership = template.ownership(after)
-    releases = moves.between(template, service.version, after)
-    seeds = [path for it in releases for path in it.seeds]
-    renders = merge.render_both(service, template, after, data, new_seeds=seeds)
+    moved = moves.between(template, service.version, after)
+    dropped = droppable(
+        service,
+        {path: lines for release in moved for path, lines in release.dropped_lines.items()},
+    )
+    seeds = [path for release in moved for path in release.seeds]
+    renders = merge.render_both(
+        service, template, after, data, new_seeds=seeds, dropped_lines=dropped
+    )
     edited = changed_here(service, renders.old, ownership)
-    merge.merge(service, renders)
+    merge.merge(service, renders, dropped_lines=dropped)
     left_deleted = merge.leave_deleted(service)
-    carried = carry(service, releases, renders.new)
+    carried = carry(service, moved, renders.new)
     return Update(
         before=service.version,
         after=template.describe(after),
         changed=_changed(service, ownership),
-        conflicts=merge.conflicts(service, moves.files(releases)),
+        conflicts=merge.conflicts(service, moves.files(moved)),
         edited=edited,
         left_deleted=left_deleted,
         changelog=changelog.between(
             template.read(service.version, "CHANGELOG.md"), template.read(after, "CHANGELOG.md")
         ),
-        renders=renders,
         carried=carried,
         own=[path for path in seeds if merge.keeps(service, renders, path)],
-        recipes=_recipes(service, template, after, renders),
+        recipes=recipes.between(
+            template.read(service.version, "UPGRADING.md"),
+            template.read(after, "UPGRADING.md"),
+            {**service.answers, **data},
+        ),
+        renders=renders,
     )
 
 
@@ -98,12 +106,6 @@ def changed_here(service: Service, render: str, ownership: Ownership) -> dict[st
     )
     owned = [path for path in changed if ownership.owner(path) is Owner.TEMPLATE]
     return {path: ownership.place(path) for path in owned}
-
-
-def _recipes(service: Service, template: Template, after: str, renders: Renders) -> list[str]:
-    texts = (template.read(it, recipes.FILE) for it in (service.version, after))
-    new = git.git(service.folder, "show", f"{renders.new}:./{ANSWERS_FILE}")
-    return recipes.between(*texts, answers=yaml.safe_load(new))
 
 
 def _require_newer(service: Service, template: Template, after: str) -> None:

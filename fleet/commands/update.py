@@ -89,7 +89,7 @@ def _carried(it: Move) -> list[str]:
         for left in file.left
     ]
     counted = f"{rewritten} files rewritten for moved names." if rewritten else ""
-    hand = f"{len(it.recipes)} recipes to follow: the commit has them." if it.recipes else ""
+    hand = "Something is left to do by hand: the commit says what." if it.recipes else ""
     return [counted, *left, hand]
 
 

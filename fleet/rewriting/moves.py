@@ -38,6 +38,8 @@ class Moves(Rules, frozen=True, extra="forbid", strict=True):
     removed_files: dict[Path, Reason] = {}
     seeds: list[Path] = []
     """Files that were shared or the template's, and are the service's own from now on."""
+    dropped_lines: dict[Path, list[str]] = {}
+    """Lines that are gone, by file: removed before the merge, since services add others beside."""
     below: dict[Folder, Rules] = {}
     """Rules that hold only for the files below a folder of the service."""
 

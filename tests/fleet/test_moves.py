@@ -11,6 +11,7 @@ HERE = "releases/next/moves.toml"
 def test_what_moved_is_read() -> None:
     text = """
     seeds = ["hooks.py"]
+    dropped_lines = { "a.py" = ["import b"] }
     [modules]
     "a.b" = "a.c"
     [files]
@@ -23,6 +24,7 @@ def test_what_moved_is_read() -> None:
 
     assert moves.model_dump(exclude_defaults=True) == {
         "seeds": ["hooks.py"],
+        "dropped_lines": {"a.py": ["import b"]},
         "modules": {"a.b": "a.c"},
         "files": {"a/b.py": "a/c.py"},
         "below": {"tests/": {"removed": {"t.x": "it was nothing."}}},

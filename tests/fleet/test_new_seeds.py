@@ -1,77 +1,90 @@
-"""A file that was the template's and becomes a seed: an edited one is never lost."""
+"""A file that becomes the service's own, and lines that a release drops, in one update."""
 
 from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.fleet.conftest import Fleet
-from tests.fleet.toys import OWNERSHIP, Toy, edit, status
+from tests.fleet.toys import LINES, OWNERSHIP, Toy, edit
 
-OWN = "# Kept as you had changed them; they are the service's own now\n\n- owned.txt\n"
+MOVES = "releases/v1.1.0/moves.toml"
 
 
 @pytest.fixture
-def seeded(toy: Toy) -> Toy:
-    """v1.1.0 makes a seed of what v1.0.0 owned."""
-    ownership = OWNERSHIP.replace('"/example/"', '"/example/", "/owned.txt"')
-    moves: dict[str, str | None] = {"releases/v1.1.0/moves.toml": 'seeds = ["owned.txt"]\n'}
-    toy.release("v1.1.0", moves | {"ownership.toml": ownership, "template/owned.txt": "seed\n"})
+def released(toy: Toy) -> Toy:
+    """v1.1.0 makes owned.txt a seed with other content, and drops a line of shared.txt."""
+    toy.release(
+        "v1.1.0",
+        {
+            "ownership.toml": OWNERSHIP.replace('"/example/"', '"/example/", "/owned.txt"').replace(
+                '"/owned*"', '"/owned-*"'
+            ),
+            "template/owned.txt": "yours\n",
+            "template/shared.txt": LINES.replace("line 5\n", ""),
+            MOVES: 'seeds = ["owned.txt"]\n\n[dropped_lines]\n"shared.txt" = ["line 5"]\n',
+        },
+    )
     return toy
 
 
-@pytest.mark.usefixtures("seeded")
-def test_an_unedited_file_becomes_the_seed(fleet: Fleet, lamps: Path) -> None:
+def test_a_new_seed_that_the_service_has_not_changed_is_replaced(
+    fleet: Fleet, released: Toy, lamps: Path
+) -> None:
     run = fleet(lamps, "service", "update")
 
-    assert (run.code, (lamps / "owned.txt").read_text()) == (0, "seed\n")
-    assert "the service's own now" not in run.output
+    assert run.code == 0
+    assert (lamps / "owned.txt").read_text() == "yours\n"
 
 
-@pytest.mark.usefixtures("seeded")
-def test_an_edited_file_stays_without_a_conflict_and_is_told(fleet: Fleet, lamps: Path) -> None:
-    edit(lamps, "owned.txt", "line 5", "mine")
-    before = (lamps / "owned.txt").read_text()
-
-    run = fleet(lamps, "service", "update")
-
-    assert (run.code, (lamps / "owned.txt").read_text()) == (0, before)
-    assert OWN in run.output
-    assert status(lamps) == ["M  .copier-answers.yml"]
-
-
-@pytest.mark.usefixtures("seeded")
-def test_a_deleted_file_stays_deleted(fleet: Fleet, lamps: Path) -> None:
-    (lamps / "owned.txt").unlink()
-    services.commit(lamps, "Without it")
+def test_a_new_seed_that_the_service_has_changed_stays_as_it_is(
+    fleet: Fleet, released: Toy, lamps: Path
+) -> None:
+    edit(lamps, "owned.txt", "line 5\n", "mine\n")
 
     run = fleet(lamps, "service", "update")
 
-    assert (run.code, (lamps / "owned.txt").exists()) == (0, False)
-    assert "the service's own now" not in run.output
+    assert run.code == 0
+    assert (lamps / "owned.txt").read_text() == LINES.replace("line 5\n", "mine\n")
+    assert (
+        "# Kept as you had changed them; they are the service's own now\n\n- owned.txt\n"
+    ) in run.output
 
 
-def test_a_seed_that_files_of_the_template_need_is_added(
+def test_a_new_seed_that_an_older_version_lacked_is_added(
     fleet: Fleet, toy: Toy, lamps: Path
 ) -> None:
-    ownership = OWNERSHIP.replace('"/example/"', '"/example/", "/hooks.txt"')
-    moves: dict[str, str | None] = {"releases/v1.1.0/moves.toml": 'seeds = ["hooks.txt"]\n'}
-    toy.release("v1.1.0", moves | {"ownership.toml": ownership, "template/hooks.txt": "seed\n"})
+    ownership = OWNERSHIP.replace('"/example/"', '"/example/", "/place.txt"')
+    toy.release(
+        "v1.1.0",
+        {
+            "ownership.toml": ownership,
+            "template/place.txt": "here\n",
+            MOVES: 'seeds = ["place.txt"]',
+        },
+    )
 
     run = fleet(lamps, "service", "update")
 
-    assert (run.code, (lamps / "hooks.txt").read_text()) == (0, "seed\n")
+    assert run.code == 0
+    assert (lamps / "place.txt").read_text() == "here\n"
 
 
-def test_a_file_that_the_service_has_already_is_its_own(
-    fleet: Fleet, toy: Toy, lamps: Path
+def test_a_dropped_line_does_not_conflict_with_one_that_was_added_beside_it(
+    fleet: Fleet, released: Toy, lamps: Path
 ) -> None:
-    (lamps / "hooks.txt").write_text("mine\n")
-    services.commit(lamps, "Mine")
-    ownership = OWNERSHIP.replace('"/example/"', '"/example/", "/hooks.txt"')
-    moves: dict[str, str | None] = {"releases/v1.1.0/moves.toml": 'seeds = ["hooks.txt"]\n'}
-    toy.release("v1.1.0", moves | {"ownership.toml": ownership, "template/hooks.txt": "seed\n"})
+    edit(lamps, "shared.txt", "line 5\n", "line 5\nmine\n")
 
     run = fleet(lamps, "service", "update")
 
-    assert (run.code, (lamps / "hooks.txt").read_text()) == (0, "mine\n")
+    assert run.code == 0
+    assert (lamps / "shared.txt").read_text() == LINES.replace("line 5\n", "mine\n")
+
+
+def test_a_dropped_line_that_the_service_has_changed_is_a_conflict(
+    fleet: Fleet, released: Toy, lamps: Path
+) -> None:
+    edit(lamps, "shared.txt", "line 5\n", "line five\n")
+
+    run = fleet(lamps, "service", "update")
+
+    assert (run.code, "shared.txt: changed here" in run.output) == (2, True)
