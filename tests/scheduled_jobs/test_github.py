@@ -11,8 +11,8 @@ from tests.support.locked_server import locked_server
 from tests.support.services import git
 
 WAIT = (
-    "The checks are waiting: choose **Approve workflows to run** below. If there is no such button, "
-    "close and reopen this pull request.\n\n"
+    "The checks are waiting: choose **Approve workflows to run** below. If there is no such "
+    "button, close and reopen this pull request.\n\n"
 )
 APP = {"vars.TEMPLATE_UPDATE_APP_ID": "Iv1", "secrets.TEMPLATE_UPDATE_APP_KEY": "key"}
 
