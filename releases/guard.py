@@ -1,7 +1,7 @@
-"""Names what moved since the last release without a move that says so: `python -m releases.guard`.
+"""Finds what has moved since the last release without a record: `python -m releases.guard`.
 
-Services update by `releases/next/moves.toml`. It must name each file of the template that is gone
-and each public name of `app/core` that is gone, and only targets that exist.
+`releases/next/moves.toml`, by which services update, must name each removed file of the template
+and each removed public name of `app/core`. It may name only targets that exist.
 """
 
 import ast
@@ -24,7 +24,7 @@ Read = Callable[[str], str]
 
 
 def faults(root: Path = ROOT) -> list[str]:
-    """A sentence for each: what is gone, and the way out."""
+    """One sentence per fault: what is missing, and what to do."""
     released = _last_release(root)
     file = root / MOVES
     moves = Moves.parse(file.read_text(encoding="utf-8") if file.exists() else "", MOVES)
@@ -49,13 +49,13 @@ def faults(root: Path = ROOT) -> list[str]:
 def _gone_files(moves: Moves, gone: set[str]) -> Iterator[str]:
     for path in sorted(gone - moves.files.keys() - moves.removed_files.keys()):
         way_out = f"add it to [files] of {MOVES}, or [removed_files]"
-        yield f"The template has no {path} any more: {way_out}."
+        yield f"The template no longer has {path}: {way_out}."
 
 
 def _gone_names(moves: Moves, gone: set[str]) -> Iterator[str]:
     names = Names([moves], "")
     for name in sorted(name for name in gone if names.resolve(name) is None):
-        yield f"There is no {name} any more: add it to [names] or [removed] of {MOVES}."
+        yield f"{name} no longer exists: add it to [names] or [removed] of {MOVES}."
 
 
 def _missing_files(moves: Moves, paths: set[str]) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _missing_names(moves: Moves, paths: set[str], read: Read) -> Iterator[str]:
 
 
 def _names(paths: dict[str, str], read: Read) -> set[str]:
-    """The public names of the core: modules, and what they define."""
+    """The public names of the core: its modules and their definitions."""
     found = set()
     for path in paths:
         if path.startswith(CORE) and path.endswith(".py") and not path.endswith("__init__.py"):
@@ -102,14 +102,14 @@ def _defined(source: str) -> set[str]:
 
 
 def _rendered(listed: str) -> dict[str, str]:
-    """The files of the template by the path that they render to."""
+    """The template's files, by the path that they render to."""
     return {name.removeprefix(TEMPLATE).removesuffix(SUFFIX): name for name in listed.splitlines()}
 
 
 def _last_release(root: Path) -> str:
-    """The commit of the newest release: declared, or the one that added its folder.
+    """The commit of the newest release: as recorded, or the one that added its folder.
 
-    A release that is being prepared has none yet.
+    A release in preparation has none yet.
     """
     folders = sorted(root.glob("releases/v*/"), key=lambda folder: Version(folder.name))
     commits = (_commit(root, folder) for folder in reversed(folders))
