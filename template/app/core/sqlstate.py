@@ -5,9 +5,17 @@ Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 UNIQUE, EXCLUSION = "23505", "23P01"
 FOREIGN_KEY, CHECK, NOT_NULL = "23503", "23514", "23502"
-UNDEFINED_TABLE = "42P01"
+UNDEFINED_TABLE, FORBIDDEN = "42P01", "42501"
+READ_ONLY = "25006"  # a read-only transaction: on a standby, every one
+STALE_STATEMENT = "0A000"  # "cached plan must not change result type", after an ALTER
 INVALID_VALUE = (
-    "22",  # data exceptions: a number out of range, malformed text, a NUL character
+    "22000",  # asyncpg's own, before anything is sent
+    "22001",  # a text that is too long
+    "22003",  # a number out of range
+    "22007",  # a date that does not exist
+    "22008",
+    "22021",  # a NUL character
+    "22P",  # text that is not of its type
     "54",  # program limits: nested too deeply, too large for an index
 )
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
@@ -23,6 +31,6 @@ UNAVAILABLE = (
 )
 
 
-def sqlstate(error: BaseException) -> str:
+def sqlstate(error: BaseException | None) -> str:
     """The code of an SQLAlchemy error, "" if it has none."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
