@@ -18,7 +18,7 @@ demo: $(UV) ## Render a service into build/demo and run it (PORT=9000 make demo)
 	@$(UV) tool run --quiet 'copier>=9.19,<10' copy --quiet --defaults --vcs-ref HEAD . build/render/demo
 	@cd build/demo && tr '\n' '\0' < ../demo.files | xargs -0 rm -f
 	@cd build/render/demo && find . -type f > ../../demo.files && cp -R . ../../demo
-	@$(MAKE) --no-print-directory -C build/demo dev
+	@MAKE_COMMAND="make demo" $(MAKE) --no-print-directory -C build/demo dev
 
 test: $(UV) check ## Test everything, in a size that takes minutes
 	@$(RUN) pytest -n auto -m "not system"
@@ -47,7 +47,7 @@ format: $(UV) ## Format, and mend what the linter can
 	@$(RUN) ruff format
 
 release: $(UV) ## Prepare a release in the working tree (make release VERSION=1.2.0)
-	@$(RUN) python releases/prepare.py "$(VERSION)"
+	@$(RUN) python -m releases.prepare "$(VERSION)"
 
 .uv/bin/uv:
 	@python3 -m venv .uv && .uv/bin/pip install --quiet uv

@@ -1,13 +1,14 @@
 """Renders two versions of a template for a service, and has git merge their difference."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from fleet import git
+from fleet.dropped_lines import NOTHING, DroppedLines, drop_lines
 from fleet.errors import FleetError
 from fleet.ownership import Owner, Ownership
 from fleet.service import ANSWERS_FILE, Service
@@ -39,9 +40,20 @@ class Renders:
 
 
 def render_both(
-    service: Service, template: Template, after: str, data: Mapping[str, Any]
+    service: Service,
+    template: Template,
+    after: str,
+    data: Mapping[str, Any],
+    *,
+    new_seeds: Iterable[str] = (),
+    dropped_lines: DroppedLines = NOTHING,
 ) -> Renders:
-    """Commit the renders of the recorded version and of a newer one, both without seeds."""
+    """Commit the renders of the recorded version and of a newer one, both without seeds.
+
+    `new_seeds` become seeds with this update: one that the service has not changed is merged once
+    more, and one that it has changed is its own already. `dropped_lines` are left out of the old
+    render, as `merge` leaves them out of the service.
+    """
     ownership = template.ownership(after)
     with TemporaryDirectory(prefix="renders-") as folder:
         old, new = (Path(folder, name, service.prefix) for name in ("old", "new"))
@@ -49,8 +61,10 @@ def render_both(
         template.render(after, {**service.answers, **data}, new)
         # Whatever the service recorded, the new version's answers file is right.
         shutil.copyfile(service.folder / ANSWERS_FILE, old / ANSWERS_FILE)
+        merged = [path for path in new_seeds if _same(service.folder / path, old / path)]
         for rendered in (old, new):
-            _remove_seeds(rendered, ownership)
+            _remove_seeds(rendered, ownership, keep=merged)
+        drop_lines(old, dropped_lines)
         base = _commit(service, Path(folder, "old"), f"Template {service.version}")
         theirs = _commit(
             service, Path(folder, "new"), f"Update the template to {after}", "-p", base
@@ -58,8 +72,10 @@ def render_both(
     return Renders(base, theirs)
 
 
-def merge(service: Service, renders: Renders) -> None:
+def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = NOTHING) -> None:
     """git-cherry-pick(1) merges with the old render as the base, and returns 1 for conflicts."""
+    for path in drop_lines(service.folder, dropped_lines):
+        git.git(service.folder, "add", "--", path)
     command = ["-c", "merge.directoryRenames=false", "cherry-pick", "--no-commit", renders.new]
     merged = git.run(service.folder, *command, **IDENTITY)
     if merged.returncode > 1 or (merged.returncode and not _unmerged(service)):
@@ -79,10 +95,16 @@ def leave_deleted(service: Service) -> list[str]:
     return deleted
 
 
-def _remove_seeds(render: Path, ownership: Ownership) -> None:
+def _remove_seeds(render: Path, ownership: Ownership, *, keep: Collection[str]) -> None:
     for path in files(render):
-        if ownership.owner(path) is Owner.SEED:
+        if ownership.owner(path) is Owner.SEED and path not in keep:
             (render / path).unlink()
+
+
+def _same(file: Path, other: Path) -> bool:
+    """Whether both have the same content, or are both missing."""
+    contents = [path.read_bytes() if path.is_file() else None for path in (file, other)]
+    return contents[0] == contents[1]
 
 
 def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:

@@ -13,7 +13,7 @@ from fleet.service import ANSWERS_FILE
 from fleet.status import Status
 from fleet.waivers import WAIVERS_FILE, Waiver, matches
 
-# Stable: a code is neither given another meaning nor used again. docs/fleet.md has the same table.
+# Stable: a code never changes its meaning. docs/fleet-reference.md has the same table.
 REASONS = {
     "FLT001": "The service cannot be read.",
     "FLT002": "The service was made from a template that the policy does not name.",

@@ -38,6 +38,7 @@ def summary(update: Update) -> str:
             (f"{path}: additions belong in {place}" for path, place in update.edited.items()),
         ),
         listed("Changed in the template, still deleted here", update.left_deleted),
+        f"# To do by hand\n\n{update.recipes}" if update.recipes else "",
         f"# What is new\n\n{update.changelog}" if update.changelog else "",
     ]
     return "\n\n".join(part for part in parts if part)

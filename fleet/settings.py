@@ -13,10 +13,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read(file: Path, model: type[Model]) -> Model:
     """Raises FleetError, which names the file and the key, for what the model does not take."""
+    return _validated(str(file), toml(file), model)
+
+
+def parse(name: str, text: str, model: type[Model]) -> Model:
+    """The same for the text of a file of that name."""
     try:
-        return model.model_validate(toml(file))
-    except ValidationError as error:
-        raise FleetError(f"{file} is refused: {_sentences(error, model)}") from error
+        declared = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FleetError(f"{name} is not valid TOML: {error}.") from error
+    return _validated(name, declared, model)
 
 
 def toml(file: Path) -> dict[str, Any]:
@@ -27,6 +33,13 @@ def toml(file: Path) -> dict[str, Any]:
         raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FleetError(f"{file} is not valid TOML: {error}.") from error
+
+
+def _validated(name: str, declared: dict[str, Any], model: type[Model]) -> Model:
+    try:
+        return model.model_validate(declared)
+    except ValidationError as error:
+        raise FleetError(f"{name} is refused: {_sentences(error, model)}") from error
 
 
 def _sentences(error: ValidationError, model: type[BaseModel]) -> str:

@@ -83,6 +83,11 @@ class Template:
         """The text of a file of the template's repository, empty where it has none."""
         return _ask(self.clone, "show", f"{self.commit(version)}:{path}").stdout
 
+    def paths(self, version: str, folder: str) -> list[str]:
+        """The paths of all files below a folder of the template's repository, sorted."""
+        command = ("ls-tree", "-r", "-z", "--name-only", self.commit(version), f"{folder}/")
+        return sorted(path for path in _ask(self.clone, *command).stdout.split("\0") if path)
+
     def questions(self, version: str) -> Questions:
         return Questions.parse(version, self.read(version, "copier.yml"))
 

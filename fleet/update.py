@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from fleet import changelog, git, merge
+from fleet import changelog, git, merge, recipes
+from fleet.dropped_lines import droppable
 from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
+from fleet.rewriting import moves
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 
@@ -34,6 +36,8 @@ class Update:
     left_deleted: list[str]
     """Files that the service had deleted and the template changed."""
     changelog: str
+    recipes: str
+    """What is left to do by hand, from UPGRADING.md, for a service with these answers."""
     renders: Renders
 
 
@@ -51,9 +55,17 @@ def update(
     _require_newer(service, template, after)
     template.questions(after).require(data)
     ownership = template.ownership(after)
-    renders = merge.render_both(service, template, after, data)
+    moved = moves.between(template, service.version, after)
+    dropped = droppable(
+        service,
+        {path: lines for release in moved for path, lines in release.dropped_lines.items()},
+    )
+    seeds = [path for release in moved for path in release.seeds]
+    renders = merge.render_both(
+        service, template, after, data, new_seeds=seeds, dropped_lines=dropped
+    )
     edited = changed_here(service, renders.old, ownership)
-    merge.merge(service, renders)
+    merge.merge(service, renders, dropped_lines=dropped)
     left_deleted = merge.leave_deleted(service)
     return Update(
         before=service.version,
@@ -64,6 +76,11 @@ def update(
         left_deleted=left_deleted,
         changelog=changelog.between(
             template.read(service.version, "CHANGELOG.md"), template.read(after, "CHANGELOG.md")
+        ),
+        recipes=recipes.between(
+            template.read(service.version, "UPGRADING.md"),
+            template.read(after, "UPGRADING.md"),
+            {**service.answers, **data},
         ),
         renders=renders,
     )

@@ -16,6 +16,8 @@ import yaml
 from copier.errors import DirtyLocalWarning
 from packaging.version import Version
 
+from releases import guard
+
 ROOT = Path(__file__).parents[1]
 UNRELEASED = re.compile(r"^## \[Unreleased\]\n\n(?=\S)(?!## )", re.MULTILINE)
 
@@ -26,10 +28,14 @@ def prepare(version: str) -> None:
     folders = sorted(ROOT.glob("releases/v*/"), key=lambda folder: Version(folder.name))
     if Version(folders[-1].name) >= Version(version):
         sys.exit(f"{version} is not newer than the release before, {folders[-1].name}.")
+    if faults := guard.faults():
+        sys.exit("\n".join(faults))
     _name_the_unreleased(version)
     _set_version(version)
     for preset in sorted(folders[-1].glob("*.yml")):
         _record(preset, ROOT / "releases" / f"v{version}" / preset.name)
+    if (ROOT / guard.MOVES).exists():
+        (ROOT / guard.MOVES).rename(ROOT / "releases" / f"v{version}" / "moves.toml")
 
 
 def _name_the_unreleased(version: str) -> None:

@@ -6,7 +6,7 @@ import logging
 from urllib.parse import parse_qs
 from uuid import UUID, uuid4
 
-from app.core.pagination import Cursor
+from app.core.pagination import Cursor, Page, cursor_of
 from contenders import sql
 from pydantic_core import to_json
 
@@ -35,6 +35,9 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
+read_cursor = cursor_of(Cursor)
+
+
 async def get_item(scope, _):
     return 200, dict(await state["pool"].fetchrow(sql.GET, item_id(scope)))
 
@@ -43,13 +46,11 @@ async def list_items(scope, _):
     query = parse_qs(scope["query_string"].decode())
     limit = int(query["limit"][0])
     if after := query.get("after"):
-        rows = await state["pool"].fetch(sql.AFTER, limit + 1, *Cursor.decode(after[0]))
+        rows = await state["pool"].fetch(sql.AFTER, limit + 1, *await read_cursor(after[0]))
     else:
         rows = await state["pool"].fetch(sql.FIRST, limit + 1)
-    items = [dict(row) for row in rows[:limit]]
-    last = items[-1]
-    following = Cursor(last["created_at"], last["id"]).encode() if len(rows) > limit else None
-    return 200, {"items": items, "next": following}
+    page = Page.of(rows, limit=limit, cursor=lambda row: Cursor(row["created_at"], row["id"]))
+    return 200, {"items": [dict(row) for row in page.items], "next": page.next}
 
 
 async def create_item(_, receive):

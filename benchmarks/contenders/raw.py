@@ -7,14 +7,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 from app.core.config import settings
-from app.core.errors import ConflictError, NotFoundError, add_error_handlers
+from app.core.errors import ConflictError, NotFoundError
 from app.core.logger import configure_logging
 from app.core.pagination import After, Cursor, Limit, Page, PageRead
 from app.items.schemas import ItemCreate, ItemRead, ItemUpdate
-from contenders import sql
 from app.server.body_limits import BodyLimits
 from app.server.error_handlers import add_error_handlers
 from app.server.request_log import RequestLog
+from contenders import sql
 from fastapi import Depends, FastAPI, Request, Response
 
 

@@ -1,9 +1,9 @@
-"""As whom Postgres runs, for it refuses to run as root.
+"""Chooses the account to run Postgres under, which refuses to run as root.
 
-Root runs it in a user namespace, where it takes itself for nobody while its files stay root's.
-Where that is forbidden (in most containers), it runs as an account that exists, which may be unable
-to enter the project: data and programs are then kept in /var/lib. No account is made, and nothing
-that exists changes its owner or mode.
+Root runs it in a user namespace: Postgres sees itself as nobody, and its files stay root's. Where
+namespaces are forbidden (in most containers), it runs as an existing account. That one may be
+unable to enter the project, so data and programs are kept in /var/lib. No account is created, and
+no existing file changes its owner or mode.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 OURSELVES = ""
-NAMESPACE = "user namespace"  # the space tells it from the name of an account
+NAMESPACE = "user namespace"  # with a space, which no account's name has
 ENTER_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534", "--")
 
 
 def choose(programs: Path, *folders: Path) -> str:
-    """OURSELVES, NAMESPACE if it can run the programs and enter the folders, or an account's name.
+    """OURSELVES, or NAMESPACE if that can use the programs and folders, or an account's name.
 
-    Exits with a sentence when root can't become anybody else.
+    Exits with a sentence when root cannot become another account.
     """
     if os.geteuid() != 0:
         return OURSELVES
@@ -41,7 +41,7 @@ def choose(programs: Path, *folders: Path) -> str:
 
 
 def as_account(account: str, *command: str | Path) -> dict[str, Any]:
-    """Arguments for subprocess: that account, and none of the user's PG* and locale variables."""
+    """Arguments for subprocess: as that account, without the user's PG* and locale variables."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
     arguments: dict[str, Any] = {
         "args": command,
@@ -65,14 +65,14 @@ def can(account: str, path: Path) -> bool:
 
 
 def give(folder: Path, account: str) -> None:
-    """Only ever a folder that we have made."""
+    """Change the owner of a folder that this module created; never call it for another one."""
     if account not in (OURSELVES, NAMESPACE):
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, account, pwd.getpwnam(account).pw_gid)
 
 
 def data_folder(home: Path, account: str) -> Path:
-    """`home/data`; for an account that may be unable to enter, a link to a folder that it can."""
+    """`home/data`; for an account that may be unable to enter it, a link to another folder."""
     if account in (OURSELVES, NAMESPACE):
         return home / "data"
     link, place = home / f"data-{account}", _kept_for(str(home))
@@ -84,7 +84,7 @@ def data_folder(home: Path, account: str) -> Path:
 
 
 def reachable(programs: Path, account: str) -> Path:
-    """The programs, or a copy of them for an account that can't enter their folder (/root/...)."""
+    """The programs, or a copy for an account that cannot enter their folder (/root/...)."""
     if can(account, programs / "postgres"):
         return programs
     site, changed = programs.parents[2], (programs / "postgres").stat().st_mtime

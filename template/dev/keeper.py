@@ -1,14 +1,13 @@
-"""Runs one Postgres: `python -m dev.keeper PROGRAMS [HOME]`, without HOME a throw-away one.
+"""Runs one Postgres: `python -m dev.keeper PROGRAMS [HOME]`; without HOME, a throw-away one.
 
 Prints the folder of its socket, or why there is none. Standard input is a socket that the kernel
-closes when the owner ends, SIGKILL included: then Postgres is stopped, and nothing stays behind.
+closes when the owner ends, SIGKILL included: then the keeper stops Postgres. `dev/__init__.py` has
+the picture.
 """
 
 import contextlib
 import fcntl
-import hashlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -20,11 +19,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from dev.account import as_account, can, choose, data_folder, give, reachable
-from dev.postgres import OTHERS, major, socket_folder, version
+from dev.binaries import major
+from dev.cluster import create
+from dev.postgres import OTHERS, socket_folder
 
-INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
-BUILTIN = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-BUILTIN_SINCE = 17
 # Shared memory of the default type, posix, would outlive a server that is killed.
 ALWAYS = (
     "listen_addresses=",
@@ -57,7 +55,7 @@ def main(programs: Path, kept: Path | None = None) -> None:
 
 @contextlib.contextmanager
 def _claimed(data: Path) -> Iterator[int]:
-    """A lock that Postgres inherits, so that it is held while any process works on the data."""
+    """A lock that Postgres inherits: it is held while any process uses the data."""
     with data.with_name(f"lock-{data.name}").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,16 +67,16 @@ def _claimed(data: Path) -> Iterator[int]:
 
 
 def _prepare(data: Path, programs: Path, account: str, *, durable: bool) -> dict[str, Any]:
-    """Makes the cluster if there is none, and returns the command that serves it."""
+    """Create the cluster if there is none; return the command that serves it."""
     if not data.exists():
-        _create(data, programs, account)
+        create(data, programs, account)
     old, new = (data / "PG_VERSION").read_text().strip(), str(major(programs))
     if old != new:
         sys.exit(
             f"Postgres {old} wrote the data in {data}, and Postgres {new} can't read it: delete it "
             f"with `make reset-db`, or set PG_BIN_DIR to the folder of a Postgres {old}."
         )
-    # Left by a crash, for the lock is ours; and its pid may be another program's by now.
+    # We hold the lock, so a crash left this file; its pid may be another program's by now.
     (data / "postmaster.pid").unlink(missing_ok=True)
     postgres = programs / "postgres"
     if durable:  # --single needs no client program. An error says that the database exists.
@@ -88,34 +86,11 @@ def _prepare(data: Path, programs: Path, account: str, *, durable: bool) -> dict
     return as_account(account, postgres, "-D", data, *(f"--{setting}" for setting in settings))
 
 
-def _create(data: Path, programs: Path, account: str) -> None:
-    """initdb takes 0.4 s or more, a copy of its result, kept in a cache, 0.1 s."""
-    arguments = (*INITDB, *(BUILTIN if major(programs) >= BUILTIN_SINCE else ()))
-    key = "\n".join((version(programs), os.uname().machine, *arguments))
-    seed = _cache() / hashlib.sha256(key.encode()).hexdigest()[:12]
-    new = data.with_name("new")  # never half a cluster under the right name
-    shutil.rmtree(new, ignore_errors=True)
-    try:
-        shutil.copytree(seed, new)
-    except OSError:
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(0o700)
-        give(new, account)
-        command = as_account(account, programs / "initdb", "-D", new, *arguments)
-        subprocess.run(**command, check=True, stdout=subprocess.DEVNULL)
-        with contextlib.suppress(OSError):  # a cache that can't be written, or one faster than us
-            seed.parent.mkdir(0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=seed.parent) as copy:
-                shutil.copytree(new, Path(copy, "data")).rename(seed)
-    give(new, account)
-    new.rename(data)
-
-
 @contextlib.contextmanager
 def _running(
     command: dict[str, Any], data: Path, log: Path, stop: signal.Signals
 ) -> Iterator[None]:
-    """Exits when Postgres does, at its start or later."""
+    """Run Postgres. The keeper exits when Postgres does, at start-up or later."""
     text = "Postgres has ended. Its log says:\n"
     signal.signal(signal.SIGCHLD, lambda *_: sys.exit(text + log.read_text()[-2000:]))
     with log.open("w") as out:
@@ -131,7 +106,7 @@ def _running(
 
 
 def _wait_for_users(lock: IO[str]) -> None:
-    """Until the owner and all who joined have gone. Newcomers then wait for this lock, and us."""
+    """Wait until the owner and every process that joined have left; later ones queue here."""
     with contextlib.suppress(ConnectionResetError):
         os.read(0, 1)
     try:
@@ -144,14 +119,6 @@ def _wait_for_users(lock: IO[str]) -> None:
             os.dup2(nowhere.fileno(), 2)
         os.close(0)
         fcntl.flock(lock, fcntl.LOCK_EX)
-
-
-def _cache() -> Path:
-    """Root's own, as HOME may still be that of the account which called sudo."""
-    home = pwd.getpwuid(0).pw_dir if os.geteuid() == 0 else os.environ.get("HOME", "/nowhere")
-    return Path(
-        os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache", f"dev-postgres-{os.geteuid()}"
-    )
 
 
 def _scratch(account: str) -> str:

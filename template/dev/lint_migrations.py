@@ -1,7 +1,7 @@
 """Lints the SQL of new migrations for locks that would stop the service: `make check` runs it.
 
-New is what the main branch does not have; without git, everything. What is meant is waived by a
-comment in the migration, with a reason: `# squawk-ignore ban-drop-column: unused since 1.4`.
+New migrations are those that the main branch lacks; without git, all. A comment in the migration
+waives a finding, with a reason: `# squawk-ignore ban-drop-column: unused since 1.4`.
 """
 
 import io
@@ -36,7 +36,7 @@ def new_migrations() -> Iterator[Script]:
 
 
 def lint(script: Script) -> int:
-    """1 for a finding, and for a waiver without a reason; both are printed."""
+    """Print findings, and waivers without a reason; 1 if there are any, else 0."""
     path = Path(script.path)
     waivers = WAIVER.findall(path.read_text())
     for rule, reason in waivers:
@@ -60,7 +60,7 @@ def lint(script: Script) -> int:
 
 
 def _sql(script: Script) -> str:
-    """What the migration runs, with the limits that it runs under."""
+    """The SQL of the migration, with the limits that it runs under."""
     os.environ.setdefault("POSTGRES_URL", "postgresql:///none")  # nothing connects
     sql = io.StringIO()
     config = Config(toml_file=ROOT / "pyproject.toml", output_buffer=sql)
@@ -78,7 +78,7 @@ def _names_on_the_main_branch() -> set[str]:
 
 
 def _git(*arguments: str) -> str:
-    """What git prints, nothing where it fails or is missing."""
+    """What git prints; "" if it fails or is missing."""
     try:
         command = ["git", *arguments]
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

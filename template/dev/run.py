@@ -1,11 +1,11 @@
 """Runs a command with a database: `python -m dev.run alembic upgrade head`.
 
-POSTGRES_URL or DATABASE_URL, set in the environment or in `.env`, wins, and nothing is started.
+If POSTGRES_URL or DATABASE_URL is set, in the environment or in `.env`, that database is used and
+no server is started.
 """
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,19 +13,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from dotenv import dotenv_values
+
 from dev import postgres
+from dev.binaries import PostgresUnavailable, find_binaries
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("POSTGRES_URL", "DATABASE_URL")
-ENV_LINE = re.compile(r"""\s*(?:export\s+)?(\w+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^\s#]\S*))""")
 USAGE = "Usage: python -m dev.run COMMAND [ARGUMENT ...], or python -m dev.run --reset"
 
 
 def configured_url() -> str | None:
-    """What the service would read: the environment first, then the file that ENV_FILE names."""
-    file = ROOT / (os.environ.get("ENV_FILE") or ".env")
-    for variables in (os.environ, _read(file) if file.is_file() else {}):
-        upper = {name.upper(): value for name, value in variables.items()}
+    """The URL that `Settings` would read: from the environment, then from the ENV_FILE."""
+    file = ROOT / Path(os.environ.get("ENV_FILE", ".env")).expanduser()
+    for variables in (os.environ, dotenv_values(file)):
+        upper = {name.upper(): value for name, value in variables.items() if value}
         if url := next(filter(None, map(upper.get, NAMES)), None):
             return url
     return None
@@ -33,14 +35,14 @@ def configured_url() -> str | None:
 
 @contextlib.contextmanager
 def database() -> Iterator[str]:
-    """The URL of the configured database, or of the development server's, for every child."""
+    """Set POSTGRES_URL, for every child, to the development server unless one is configured."""
     if url := configured_url():
         yield url
         return
     with postgres.development_server(ROOT) as url:
         os.environ["POSTGRES_URL"] = url
         for link in (ROOT / ".postgres").glob("data-*"):
-            print(f"Postgres keeps the data of this service in {link.resolve()}.", file=sys.stderr)
+            print(f"The data of this service is in {link.resolve()}.", file=sys.stderr)
         try:
             yield url
         finally:
@@ -48,11 +50,11 @@ def database() -> Iterator[str]:
 
 
 def run(command: Sequence[str | Path]) -> int:
-    """The exit code of the command, as a shell would tell it. Waits for it whatever the signal."""
+    """The command's exit code, as a shell reports it. Waits for its end, whatever the signal."""
     child: subprocess.Popen[bytes] | None = None
 
     def forward(signal_number: int, _: FrameType | None) -> None:
-        # Once only: uvicorn takes a second SIGINT for impatience.
+        # Once only: a second SIGINT makes uvicorn stop at once.
         if child and not (signal_number == signal.SIGINT and _terminal_tells_children()):
             child.send_signal(signal_number)
 
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         with database() as url:
             return run(_psql(url, arguments[1:]) if arguments[0] == "psql" else arguments)
-    except postgres.PostgresUnavailable as error:
+    except PostgresUnavailable as error:
         print(error, file=sys.stderr)
         return 1
     except FileNotFoundError as error:
@@ -88,21 +90,16 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-def _read(file: Path) -> dict[str, str]:
-    matches = map(ENV_LINE.match, file.read_text().splitlines())
-    return {found[1]: found[2] or found[3] or found[4] or "" for found in matches if found}
-
-
 def _psql(url: str, arguments: Sequence[str]) -> list[str | Path]:
-    """The psql beside the server's programs, else the one on PATH."""
-    with contextlib.suppress(postgres.PostgresUnavailable):
-        if (program := postgres.find_binaries() / "psql").exists():
+    """The psql of the server that was found, otherwise the one on PATH."""
+    with contextlib.suppress(PostgresUnavailable):
+        if (program := find_binaries() / "psql").exists():
             return [program, url, *arguments]
     return ["psql", url, *arguments]
 
 
 def _terminal_tells_children() -> bool:
-    """Whether Ctrl-C reaches the whole process group, and not this process alone."""
+    """Whether Ctrl-C reaches the whole process group, not only this process."""
     with contextlib.suppress(OSError), Path("/dev/tty").open() as terminal:
         return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     return False

@@ -1,19 +1,17 @@
 """Serves for development: Postgres unless one is configured, migrations, uvicorn with reload."""
 
 import argparse
-import contextlib
 import errno
-import re
+import os
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from dev.postgres import PostgresUnavailable
+from dev.binaries import PostgresUnavailable
 from dev.run import database, run
 
 HOST = "127.0.0.1"
+MAKE = os.environ.get("MAKE_COMMAND", "make dev")  # `make demo` of the template runs `make dev`
 RELOAD = ("--reload", "--reload-dir", "app", "--reload-dir", "migrations")
 
 
@@ -23,10 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     port = parser.parse_args(arguments).port
     try:
         if _is_taken(port):
-            return _complain(
-                f"Port {port} is taken by {_listener(port)}. Stop that process, or choose another "
-                f"port: PORT={port + 1000} make dev"
-            )
+            return _complain(f"Port {port} is taken. Try PORT={port + 1} {MAKE}")
         with database():
             return _migrate_and_serve(port)
     except PostgresUnavailable as error:
@@ -41,7 +36,7 @@ def _complain(sentence: str) -> int:
 
 
 def _migrate_and_serve(port: int) -> int:
-    """0 after Ctrl-C, which is how one leaves: make calls everything else an error."""
+    """Returns 0 after Ctrl-C, the usual way to stop: make reports any other code as an error."""
     code = run([sys.executable, "-m", "alembic", "upgrade", "head"])
     if code == 0:
         print(f"Docs: http://{HOST}:{port}/docs", flush=True)
@@ -58,39 +53,6 @@ def _is_taken(port: int) -> bool:
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
-
-
-def _listener(port: int) -> str:
-    """Who listens on the port, as far as this account may know."""
-    for find in (_listener_from_proc, _listener_from_lsof):
-        with contextlib.suppress(OSError):
-            if found := find(port):
-                return found
-    return "a process that can't be told from here"
-
-
-def _listener_from_proc(port: int) -> str | None:
-    sockets = set()
-    for table in filter(Path.exists, (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))):
-        for row in map(str.split, table.read_text().splitlines()[1:]):
-            if row[1].endswith(f":{port:04X}") and row[3] == "0A":  # LISTEN
-                sockets.add(f"socket:[{row[9]}]")
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # another account's, or one that has just ended
-            if any(str(link.readlink()) in sockets for link in (process / "fd").iterdir()):
-                command = (process / "cmdline").read_text().replace("\0", " ").strip()
-                return f"process {process.name} ({command})"
-    return None
-
-
-def _listener_from_lsof(port: int) -> str | None:
-    lsof = ("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fp")
-    answer = subprocess.run(lsof, capture_output=True, text=True, check=False).stdout
-    if found := re.search(r"^p(\d+)", answer, re.MULTILINE):
-        ps = ("ps", "-o", "args=", "-p", found[1])
-        command = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
-        return f"process {found[1]} ({command.strip()})"
-    return None
 
 
 if __name__ == "__main__":

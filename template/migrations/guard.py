@@ -1,4 +1,4 @@
-"""Keeps migrations from hurting production: limits, one run at a time, patience with locks."""
+"""Keeps migrations from hurting production: time limits, one run at a time, retries for locks."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ INVALID_INDEXES = text("""
 
 
 def limits(settings: Settings) -> dict[str, str]:
-    """In Postgres's names and units. A migration raises its own: `SET LOCAL lock_timeout = ...`."""
+    """Postgres's settings, in milliseconds. A migration may raise them by `SET LOCAL`."""
     return {
         "lock_timeout": f"{settings.migration_lock_timeout_seconds * 1000:.0f}",
         "statement_timeout": f"{settings.migration_statement_timeout_seconds * 1000:.0f}",
@@ -36,7 +36,7 @@ def limits(settings: Settings) -> dict[str, str]:
 async def migrate(
     engine: AsyncEngine, run: Callable[[Connection], None], settings: Settings
 ) -> None:
-    """Call `run`, alone, and again (with a back-off of seconds) where it was not given a lock.
+    """Call `run` while no other migration runs; retry, with a back-off, when it gets no lock.
 
     Raises the error of the last attempt.
     """
@@ -56,22 +56,22 @@ async def migrate(
                     for note in getattr(error, "__notes__", []):
                         logger.error(note, blocked_by=blockers)
                     raise
-            sentence = "The migration was not given a lock."
+            sentence = "The migration could not acquire its lock; retrying."
             logger.warning(sentence, attempt=attempt, blocked_by=blockers)
             await asyncio.sleep(random.uniform(0.5, 1) * min(2**attempt, 30) / 2)  # noqa: S311
 
 
 async def _wait_for_other_runs(connection: AsyncConnection) -> None:
-    """Take the lock that is held until the connection closes.
+    """Acquire the lock of all migrations, which is held until the connection closes.
 
-    Polled: CREATE INDEX CONCURRENTLY waits for every older statement, a waiting one included.
+    Polled, because CREATE INDEX CONCURRENTLY would wait for a statement that waits for this lock.
     """
     query = text("SELECT pg_try_advisory_lock(:key)")
     waited = False
     while not await connection.scalar(query, {"key": ADVISORY_LOCK}):
         await connection.rollback()
         if not waited:
-            logger.info("Another run migrates this database: waiting for it.")
+            logger.info("Waiting for another migration of this database.")
         waited = True
         await asyncio.sleep(random.uniform(0.1, 0.3))  # noqa: S311
     await connection.commit()
@@ -81,7 +81,7 @@ async def _prepare(connection: AsyncConnection, settings: Settings) -> None:
     if settings.postgres_schema != "public":
         await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {settings.postgres_schema}"))
     for index in await connection.scalars(INVALID_INDEXES):
-        sentence = "An earlier CREATE INDEX CONCURRENTLY has failed half-way: drop its index."
+        sentence = "An earlier CREATE INDEX CONCURRENTLY failed half-way: drop its index."
         logger.warning(sentence, index=index, way_out=f"DROP INDEX CONCURRENTLY {index}")
     await connection.commit()
 
@@ -90,7 +90,7 @@ async def _prepare(connection: AsyncConnection, settings: Settings) -> None:
 async def _watched(
     engine: AsyncEngine, connection: AsyncConnection, blockers: list[str]
 ) -> AsyncIterator[None]:
-    """Note who blocks the connection, while it waits: Postgres doesn't tell afterwards."""
+    """Note who blocks the connection while it waits: Postgres does not know afterwards."""
     pid = await connection.scalar(text("SELECT pg_backend_pid()"))
     await connection.commit()
 
@@ -100,7 +100,7 @@ async def _watched(
             while True:
                 rows = await watcher.execute(BLOCKERS, {"pid": pid})
                 found = [f"pid {r.pid}, {r.state}, for {r.age}: {r.query}" for r in rows]
-                blockers[:] = found or blockers  # who is still there in the end
+                blockers[:] = found or blockers  # the last blockers seen
                 await asyncio.sleep(0.1)
 
     watching = asyncio.create_task(watch())

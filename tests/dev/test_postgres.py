@@ -326,7 +326,7 @@ def test_root_changes_the_account_where_namespaces_are_forbidden(
 
     assert owner_of(temporary.postmaster) in ("postgres", "nobody")
     assert out.startswith("postgresql://postgres@/app?")
-    assert err == f"Postgres keeps the data of this service in {kept}.\n"
+    assert err == f"The data of this service is in {kept}.\n"
     assert (kept / "PG_VERSION").exists()
     assert (programs.stat(), before[1]) == (before[0], False)
     temporary.leave()

@@ -61,6 +61,8 @@ def test_a_configured_database_wins_and_nothing_is_started(service: Service, nam
     "text",
     [
         f"POSTGRES_URL={ELSEWHERE}",
+        "DB=elsewhere\nPOSTGRES_URL=postgresql://u@${DB}/db\n",
+        f"DATABASE_URL=\nPostgres_Url = '{ELSEWHERE}'  # theirs\n",
         f"# a comment\n\nDEBUG=true\nexport DATABASE_URL = '{ELSEWHERE}'\n",
         f'postgres_url="{ELSEWHERE}" # theirs',
     ],
@@ -109,7 +111,7 @@ def test_a_program_that_does_not_exist_is_named(service: Service) -> None:
     assert (done.returncode, done.stderr) == (127, "There is no program 'alembik' on PATH.\n")
 
 
-def test_without_a_command_the_usage_is_told(service: Service) -> None:
+def test_without_a_command_the_usage_is_printed(service: Service) -> None:
     done = service.run("-m", "dev.run")
 
     assert (done.returncode, done.stderr) == (
@@ -205,15 +207,13 @@ def test_a_migration_that_fails_is_not_served(tools: Service) -> None:
     assert (done.returncode, done.stdout) == (5, "")
 
 
-def test_a_taken_port_is_told_with_its_owner_before_anything_is_started(tools: Service) -> None:
+def test_a_taken_port_is_reported_before_anything_is_started(tools: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         done = tools.run("-m", "dev.serve", "--port", str(port))
 
-    assert done.returncode == 1
-    command = re.escape(f"Port {port} is taken by process {os.getpid()} (") + ".*python.*"
-    way_out = re.escape(
-        f"). Stop that process, or choose another port: PORT={port + 1000} make dev\n"
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"Port {port} is taken. Try PORT={port + 1} make dev\n",
     )
-    assert re.fullmatch(command + way_out, done.stderr)
     assert nothing_was_started(tools)

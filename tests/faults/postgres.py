@@ -1,7 +1,6 @@
 """A Postgres that tests may stop, freeze and starve, and which is gone in the end."""
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -10,12 +9,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-from tests.services import ROOT
-from tests.serving import free_port, processes, until
+from tests.support.serving import dev_module, free_port, processes, until
 
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # as `pg_ctl stop -m` calls them
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
@@ -28,17 +25,6 @@ SETTINGS = {
 }
 
 
-def _dev(name: str) -> ModuleType:
-    """A module of the template's `dev` that imports no other one."""
-    path = ROOT / "template" / "dev" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"dev_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class FaultyPostgres:
     """One cluster, one port, one socket; the server comes and goes."""
 
@@ -47,8 +33,8 @@ class FaultyPostgres:
         self.port = free_port()
         self.server: subprocess.Popen[bytes] | None = None
         self.unusual: dict[str, str] = {}
-        self.account = _dev("account")
-        found = _dev("postgres").find_binaries()
+        self.account = dev_module("account")
+        found = dev_module("binaries").find_binaries()
         self.as_whom = self.account.choose(found, folder)
         self.account.give(folder, self.as_whom)
         self.programs = self.account.reachable(found, self.as_whom)

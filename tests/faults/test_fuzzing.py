@@ -1,6 +1,7 @@
 """Requests that nobody thought of, made from the service's own OpenAPI document."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Serve
-from tests.faults.figures import figure
 from tests.faults.production import Service
+from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 
@@ -27,16 +28,36 @@ allow-x00 = false
 """
 
 
+# A cursor is text that a page has given; JSON Schema can only say which letters it has.
+CURSORS = """
+import base64
+import json
+from datetime import UTC
+
+import schemathesis
+from hypothesis import strategies as st
+
+moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat())
+keys = st.tuples(moments, st.uuids().map(str))
+schemathesis.openapi.format(
+    "cursor",
+    keys.map(lambda key: base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")),
+)
+"""
+
+
 def fuzz(service: Service, folder: Path, configuration: str, *, examples: int, seed: int) -> None:
     """Fail with what schemathesis has found, all of its checks on."""
     file = folder / "schemathesis.toml"
     file.write_text(configuration)
+    (folder / "cursors.py").write_text(CURSORS)
     command = [sys.executable, "-m", "schemathesis.cli", f"--config-file={file}", "run"]
     options = ["--checks=all", f"--max-examples={examples}", f"--seed={seed}", "--no-color"]
     url = f"{service.served.url}/openapi.json"
     result = subprocess.run(
         [*command, *options, "--continue-on-failure", url],
         cwd=folder,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "cursors", "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,

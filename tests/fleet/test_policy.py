@@ -13,9 +13,9 @@ from fleet.policy import REASONS, Finding, Policy, check
 from fleet.sarif import SCHEMA, sarif
 from fleet.status import Status
 from fleet.waivers import Waiver
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import Toy, edit
+from tests.support import services
 
 TODAY = date(2026, 6, 30)
 ANSWERS_FILE, WAIVERS_FILE = ".copier-answers.yml", ".template-waivers.toml"
@@ -127,7 +127,7 @@ def test_drift_wants_a_waiver_that_is_allowed_and_has_not_expired(
 
 
 def test_the_document_has_every_code_with_its_reason() -> None:
-    text = (services.ROOT / "docs/fleet.md").read_text()
+    text = (services.ROOT / "docs/fleet-reference.md").read_text()
 
     assert dict(re.findall(r"(?m)^\| `(FLT\d+)` \| (.+?) \|$", text)) == REASONS
 

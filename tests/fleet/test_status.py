@@ -15,10 +15,10 @@ from fleet.service import Service
 from fleet.status import Status
 from fleet.template import open_template
 from fleet.waivers import WAIVERS_FILE, Waiver
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit
 from tests.fleet.toys import status as git_status
+from tests.support import services
 
 WAIVER = '[[waiver]]\npath = "/owned*"\nreason = "Ours is faster."\nexpires = 2027-03-01\n'
 
@@ -258,7 +258,7 @@ def test_an_answer_that_json_does_not_know_is_printed_all_the_same(lamps: Path) 
 
 
 def test_the_document_tells_every_key_of_the_json() -> None:
-    text = (services.ROOT / "docs/fleet.md").read_text()
+    text = (services.ROOT / "docs/fleet-reference.md").read_text()
     table = text.partition("| key of a service |")[2].partition("\n\n")[0]
 
     assert re.findall(r"(?m)^\| `(\w+)` \|", table) == [it.name for it in fields(Status)]

@@ -1,6 +1,6 @@
 """`fleet update` on an organization's services: 12 of them, or 200 with --full.
 
-uv run pytest tests/fleet/test_two_hundred.py --full -rP  # prints the figures of docs/fleet.md
+The figures of docs/fleet-reference.md: uv run pytest tests/fleet/test_two_hundred.py --full -rP
 """
 
 import json
@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 from fleet.move import Outcome
-from tests import services
 from tests.fleet import simulated
 from tests.fleet.conftest import Fleet
 from tests.fleet.simulated import Rendered, Simulated
-from tests.fleet.states import refs, state
-from tests.updates import edits, history
-from tests.updates.conftest import render
-from tests.updates.trees import files_of, mishaps
+from tests.fleet.untouched import refs, state
+from tests.support import edits, history, services
+from tests.support.trees import files_of, mishaps
+from tests.update_matrix.conftest import render
 
 pytestmark = pytest.mark.slow
 
@@ -119,16 +118,19 @@ def lost(
             edited = tmp_path / "edited" / f"{it.preset}-{it.edit.__name__}"
             if not edited.exists():
                 edits.made(it.edit, fresh, edited)
-            found[name] = mishaps_on_branch(tmp_path / "services" / name, it, fresh, edited)
+            old = rendered(it.release, it.answers)
+            found[name] = mishaps_on_branch(tmp_path / "services" / name, it, old, fresh, edited)
     return {name: it for name, it in found.items() if it}
 
 
-def mishaps_on_branch(service: Path, it: Simulated, fresh: Path, edited: Path) -> dict[str, Any]:
+def mishaps_on_branch(
+    service: Path, it: Simulated, old: Path, fresh: Path, edited: Path
+) -> dict[str, Any]:
     checkout = edited.parents[1] / "checkouts" / service.name
     services.git(
         service, "clone", "--quiet", "--shared", "--branch", BRANCH, str(service), str(checkout)
     )
-    found = mishaps(checkout, files_of(service), fresh, edited, dict(it.answers))
+    found = mishaps(checkout, files_of(service), old, fresh, edited, dict(it.answers))
     if it.outcome is not Outcome.CONFLICTS:
         return found
     text = (checkout / "Makefile").read_text()
@@ -138,7 +140,7 @@ def mishaps_on_branch(service: Path, it: Simulated, fresh: Path, edited: Path) -
 
 
 def figures(moves: list[dict[str, Any]], seconds: float, again: float) -> str:
-    """The table of docs/fleet.md."""
+    """The table of docs/fleet-reference.md."""
     taken = defaultdict(list)
     for it in moves:
         taken[it["outcome"]].append(it["seconds"])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.fleet.conftest import Fleet, Run
-from tests.fleet.states import refs, state
 from tests.fleet.toys import FIRST, LINES, Toy, edit
+from tests.fleet.untouched import refs, state
+from tests.support import services
 
 pytestmark = pytest.mark.slow
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.migrations.project import Project
-from tests.serving import sql
+from tests.support.serving import sql
 
 pytestmark = pytest.mark.slow
 
 FILE = re.compile(r"\d{4}-\d\d-\d\d_\d{4}_[0-9a-f]{12}_add_state_and_price\.py")
-NOTHING = "The models ask for no migration: nothing is written."
+NOTHING = "No changes detected: no migration written."
 MORE_COLUMNS = """
     state: Mapped[State] = mapped_column(Enum(State, name="item_state"), server_default="new")
     price: Mapped[Decimal] = mapped_column(Numeric(10, 2), server_default="1.50")
@@ -101,7 +101,7 @@ def test_a_migration_without_a_message_is_refused(project: Project) -> None:
 
     refused = project.make("migration", fails=True)
 
-    assert 'Say what it does: make migration m="add orders"' in refused
+    assert 'Say what the migration does: make migration m="add orders"' in refused
     assert project.migrations == before
 
 
@@ -136,7 +136,7 @@ def test_a_downgrade_is_refused_where_it_would_delete_data(project: Project) -> 
     errors = [line["event"] for run in refused for line in run.log if line["level"] == "error"]
     assert errors == [
         f"A downgrade deletes data, and this is {name}:"
-        " say alembic -x allow-destructive=1 downgrade ... if you mean it."
+        " run alembic -x allow-destructive=1 downgrade ... if you mean it."
         for name in where
     ]
     assert kept == head

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.migrations.project import Project
-from tests.serving import sql
+from tests.support.serving import sql
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def test_a_third_migration_that_fails_leaves_the_first_two_in_place(
 
     name = project.path(third).name
     errors = [line["event"] for line in run.log if line["level"] == "error"]
-    assert errors == [f"The migration {name} has failed: the database stays at {second}."]
+    assert errors == [f"The migration {name} failed: the database stays at {second}."]
     assert sql(project.url, "SELECT version_num FROM alembic_version") == [(second,)]
     assert sql(
         project.url,
@@ -47,7 +47,7 @@ def test_a_first_migration_that_fails_leaves_no_revision(project: Project) -> No
 
     [error] = [line["event"] for line in run.log if line["level"] == "error"]
     assert error == (
-        f"The migration {project.migrations[0].name} has failed: the database stays at no revision."
+        f"The migration {project.migrations[0].name} failed: the database stays at no revision."
     )
 
 
@@ -59,7 +59,7 @@ def test_a_downgrade_that_fails_is_named(project: Project) -> None:
 
     [error] = [line["event"] for line in run.log if line["level"] == "error"]
     name = project.path(revision).name
-    assert error == f"The migration {name} has failed: the database stays at {revision}."
+    assert error == f"The migration {name} failed: the database stays at {revision}."
 
 
 def test_a_revision_that_is_missing_is_told_as_alembic_tells_it(project: Project) -> None:
@@ -79,7 +79,7 @@ def test_an_index_that_was_built_half_way_is_named_with_the_way_out(project: Pro
         '    op.create_index("book_title_idx", "book", ["title"], unique=True,',
         "        postgresql_concurrently=True)",
     )
-    sentence = "An earlier CREATE INDEX CONCURRENTLY has failed half-way: drop its index."
+    sentence = "An earlier CREATE INDEX CONCURRENTLY failed half-way: drop its index."
     failing = project.migrate(code=1)
     naming = project.migrate(code=1)
 

@@ -8,15 +8,15 @@ import asyncpg
 import pytest
 
 from tests.faults.client import Load, eventually, load
-from tests.faults.figures import figure
 from tests.migrations.project import Project, Run
-from tests.serving import free_port, serving, sql
+from tests.support.figures import figure
+from tests.support.serving import free_port, serving, sql
 
 pytestmark = pytest.mark.slow
 
 LOCK_TIMEOUT = 1
-NOT_GIVEN = "The migration was not given a lock."
-WAITING = "Another run migrates this database: waiting for it."
+NOT_GIVEN = "The migration could not acquire its lock; retrying."
+WAITING = "Waiting for another migration of this database."
 
 
 def serve_command(project: Project, port: int) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_migration_that_is_never_given_its_lock_fails_and_says_who_has_it(
     run, reader_pid = asyncio.run(campaign())
 
     assert run.lines(NOT_GIVEN) == []
-    sentence = f"The migration {project.path(after).name} has failed"
+    sentence = f"The migration {project.path(after).name} failed"
     [error] = run.lines(f"{sentence}: the database stays at {before}.")
     [blocker] = error["blocked_by"]
     assert blocker.startswith(f"pid {reader_pid}, idle in transaction, for ")

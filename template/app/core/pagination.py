@@ -25,7 +25,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, TypeAdapter
 from pydantic_core import to_json
 
 from app.core.errors import InvalidError, InvalidValue
@@ -33,6 +33,7 @@ from app.core.errors import InvalidError, InvalidValue
 RowT = TypeVar("RowT")
 KeyT = TypeVar("KeyT", bound=tuple[Any, ...])
 
+SCHEMA: dict[str, JsonValue] = {"format": "cursor", "pattern": "^[A-Za-z0-9_-]*$"}
 BEFORE_0_5 = re.compile("A[A-Za-z0-9_-]{31}")
 
 
@@ -76,7 +77,7 @@ def cursor_of(key: type[KeyT]) -> Callable[..., Awaitable[KeyT | None]]:
     adapter = TypeAdapter(key)
 
     async def read_cursor(  # async: FastAPI runs others in a thread, which takes 0.1 ms
-        after: Annotated[str, Query(json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})] = "",
+        after: Annotated[str, Query(json_schema_extra=SCHEMA)] = "",
     ) -> KeyT | None:
         try:
             return adapter.validate_json(_decode(after)) if after else None

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.config import Settings
+from dev.run import configured_url
 
 EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text()
 
@@ -97,6 +98,31 @@ def test_the_service_drains_where_there_is_a_balancer(
     settings = Settings(environment=environment, shutdown_drain_seconds=given)
 
     assert settings.drain_seconds == delay
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# theirs\n\nPOSTGRES_URL=postgresql://u@elsewhere/db",
+        "DB_HOST=elsewhere\nPOSTGRES_URL=postgresql://u@${DB_HOST}/db",
+        "POSTGRES_URL=postgresql://u@${NO_HOST:-elsewhere}/db",
+        "export DATABASE_URL = 'postgresql://u@elsewhere/db' # theirs",
+        'postgres_url="postgresql://u@elsewhere/db"',
+        "POSTGRES_URL=\nDATABASE_URL=postgresql://u@elsewhere/db",
+        "POSTGRES_URL=postgresql://u@elsewhere/db\nDATABASE_URL=postgresql://u@another/db",
+        "POSTGRES_URL=postgresql://u@elsewhere/db\npostgres_url=",
+    ],
+)
+def test_make_dev_and_the_service_read_the_same_env_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    monkeypatch.delenv("POSTGRES_URL")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
+    (tmp_path / "env").write_text(text)
+
+    urls = [configured_url(), Settings(_env_file=tmp_path / "env").postgres_url.get_secret_value()]
+
+    assert urls == ["postgresql://u@elsewhere/db"] * 2
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,16 @@
 import asyncio
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from httpx2 import AsyncClient
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from app.core.database import Database
+from app.items.models import Item
 
 ID = {"X-Request-ID": "test-request-1"}
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def create(client: AsyncClient, *names: str) -> None:
@@ -68,11 +70,8 @@ async def test_items_of_the_same_moment_are_listed_by_id_page_by_page(
 ) -> None:
     ids = [uuid.UUID(int=number) for number in (3, 1, 2)]
     async with database.session() as session:
-        for item_id in ids:
-            await session.execute(
-                text("INSERT INTO item (id, name, created_at) VALUES (:id, :name, '2026-01-01Z')"),
-                {"id": item_id, "name": str(item_id)},
-            )
+        rows = [{"id": id_, "name": str(id_), "created_at": MOMENT} for id_ in ids]
+        await session.execute(insert(Item), rows)
         # Or the index alone would bring them in order.
         await session.execute(text("SET LOCAL enable_indexscan = off"))
         await session.execute(text("SET LOCAL enable_indexonlyscan = off"))
@@ -137,7 +136,9 @@ async def test_a_prefix_is_taken_literally(client: AsyncClient, prefix: str) -> 
 async def test_an_index_serves_the_prefix(database: Database) -> None:
     async with database.session() as session:
         await session.execute(text("SET LOCAL enable_seqscan = off"))
-        statement = text("EXPLAIN SELECT * FROM item WHERE name LIKE :prefix || '%' ESCAPE '/'")
+        statement = text(
+            """EXPLAIN SELECT * FROM "item" WHERE name LIKE :prefix || '%' ESCAPE '/'"""
+        )
         plan = "\n".join(await session.scalars(statement, {"prefix": "red"}))
         index = text("SELECT indexdef FROM pg_indexes WHERE indexname = 'item_name_idx'")
         definition = await session.scalar(index)

@@ -1,0 +1,41 @@
+"""What is found in one file."""
+
+from dataclasses import dataclass, field
+
+from fleet.rewriting.resolution import Moved
+
+
+@dataclass(frozen=True, order=True)
+class Left:
+    """What has to be changed by hand."""
+
+    line: int
+    reason: str
+
+
+@dataclass
+class Findings:
+    """Edits are in bytes of the file's text in UTF-8."""
+
+    edits: list[tuple[int, int, str]] = field(default_factory=list)
+    changes: dict[str, str] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+
+    def edit(self, start: int, end: int, text: str) -> None:
+        self.edits.append((start, end, text))
+
+    def note(self, moved: Moved) -> None:
+        self.changes[moved.old] = moved.new
+
+    def leave(self, line: int, reason: str) -> None:
+        if (left := Left(line, reason)) not in self.left:
+            self.left.append(left)
+
+    def applied(self, text: bytes) -> bytes:
+        for start, end, new in sorted(self.edits, reverse=True):
+            text = text[:start] + new.encode() + text[end:]
+        return text
+
+
+def gone(moved: Moved) -> str:
+    return f"{moved.old} was removed: {moved.reason}"

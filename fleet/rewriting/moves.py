@@ -1,0 +1,97 @@
+"""What releases moved: `releases/<version>/moves.toml` of a template, read strictly.
+
+The moves of the release that is being prepared lie in `releases/next/`.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Self
+
+from packaging.version import Version
+from pydantic import BaseModel, Field
+
+from fleet import settings
+from fleet.errors import FleetError
+from fleet.template import Template
+
+Dotted = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")]
+Path = Annotated[str, Field(pattern=r"^[^/\\]+(/[^/\\]+)*$")]
+Folder = Annotated[str, Field(pattern=r"^([^/\\]+/)+$")]
+Reason = Annotated[str, Field(min_length=1)]
+NEXT = "next"
+FILE = re.compile(rf"releases/({NEXT}|v\d+(\.\d+)*)/moves\.toml")
+
+
+class Rules(BaseModel, frozen=True, extra="forbid", strict=True):
+    """Dotted paths: what each became, or why it went. The longest one that fits counts."""
+
+    modules: dict[Dotted, Dotted] = {}
+    names: dict[Dotted, Dotted] = {}
+    """Names that went elsewhere than their module."""
+    removed: dict[Dotted, Reason] = {}
+
+
+class Moves(Rules, frozen=True, extra="forbid", strict=True):
+    """Those of one release."""
+
+    files: dict[Path, Path] = {}
+    removed_files: dict[Path, Reason] = {}
+    seeds: list[Path] = []
+    """Files that were shared or the template's, and are the service's own from now on."""
+    dropped_lines: dict[Path, list[str]] = {}
+    """Lines that are gone, by file: removed before the merge, since services add others beside."""
+    below: dict[Folder, Rules] = {}
+    """Rules that hold only for the files below a folder of the service."""
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> Self:
+        """Raises FleetError, which names the file and the key, for what is not valid."""
+        moves = settings.parse(name, text, cls)
+        for fault in moves._faults():
+            raise FleetError(f"{name} is refused: {fault}")
+        return moves
+
+    def rules(self, path: str) -> list[Rules]:
+        """Those for a file of the service."""
+        return [self, *(rules for folder, rules in self.below.items() if path.startswith(folder))]
+
+    def _faults(self) -> Iterator[str]:
+        yield from _twice({"files": self.files, "removed_files": self.removed_files})
+        yield from _still(self.files)
+        for rules in (self, *self.below.values()):
+            tables = {"modules": rules.modules, "names": rules.names, "removed": rules.removed}
+            yield from _twice(tables)
+            yield from _still(rules.modules | rules.names)
+            for name in (*rules.names, *rules.names.values()):
+                if "." not in name:
+                    yield f"{name} in names has no module: write module.name."
+
+
+def between(template: Template, before: str, after: str) -> list[Moves]:
+    """The moves that one version has and an earlier one lacks, the oldest release's first."""
+    told = {
+        path: text
+        for path in template.paths(after, "releases")
+        if FILE.fullmatch(path)
+        and (text := template.read(after, path)) != template.read(before, path)
+    }
+    return [Moves.parse(told[path], path) for path in sorted(told, key=_order)]
+
+
+def _order(path: str) -> tuple[bool, Version]:
+    """By version; what is being prepared comes last."""
+    folder = path.split("/")[1]
+    return (True, Version("0")) if folder == NEXT else (False, Version(folder))
+
+
+def _twice(tables: dict[str, dict[str, str]]) -> Iterator[str]:
+    known: dict[str, str] = {}
+    for table, entries in tables.items():
+        for key in entries:
+            if key in known:
+                yield f"{key} stands in {known[key]} and in {table}."
+            known[key] = table
+
+
+def _still(moved: dict[str, str]) -> Iterator[str]:
+    yield from (f"{old} moves to itself." for old, new in moved.items() if old == new)

@@ -1,0 +1,56 @@
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+
+from fleet.template import Template, open_template
+from tests.support import history, services
+
+Made = Callable[[str, Mapping[str, Any], Path], Path]
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This repository with all its releases, and the working tree as its newest version."""
+    return history.clone(tmp_path_factory.mktemp("releases") / "template")
+
+
+@pytest.fixture(scope="session")
+def released(releases: Path) -> Iterator[Template]:
+    """The same, as fleet sees it."""
+    with open_template(str(releases)) as template:
+        yield template
+
+
+@pytest.fixture(scope="session")
+def rendered(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`rendered(version, answers)`: what copier writes. It is shared: never write into it."""
+    done: dict[str, Path] = {}
+
+    def rendered(version: str, answers: Mapping[str, Any]) -> Path:
+        key = f"{version} {sorted(answers.items())}"
+        if key not in done:
+            destination = tmp_path_factory.mktemp("rendered") / "my-service"
+            done[key] = render(releases, destination, version, answers)
+        return done[key]
+
+    return rendered
+
+
+def render(releases: Path, destination: Path, version: str, answers: Mapping[str, Any]) -> Path:
+    copier.run_copy(
+        str(releases), destination, data=dict(answers), vcs_ref=version, defaults=True, quiet=True
+    )
+    return destination
+
+
+@pytest.fixture
+def make_service(rendered: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """`make_service(version, answers)`: a committed service, the test's own."""
+
+    def make_service(version: str, answers: Mapping[str, Any]) -> Path:
+        return services.own(rendered(version, answers), tmp_path / "my-service")
+
+    return make_service

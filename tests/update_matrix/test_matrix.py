@@ -1,0 +1,111 @@
+"""Releases x presets x edits: what people did to a service survives every update.
+
+Merging an update into an edited service must give what the edit makes of a fresh service. Both
+updaters are tried: fleet, and plain `copier update`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import copier
+import pytest
+
+from fleet.service import Service
+from fleet.template import Template
+from fleet.update import update
+from tests.support import edits, history
+from tests.support.edits import EDITS, Edit
+from tests.support.history import CANDIDATE, Release
+from tests.support.services import Environment
+from tests.support.trees import (
+    all_files,
+    differences,
+    files_of,
+    mishaps,
+    seeds,
+)
+
+RELEASES = history.releases()
+
+
+def cases(full: bool) -> list[tuple[Release, str, Edit]]:
+    """The whole product, or each edit from three releases, with one of the presets."""
+    product = [(r, p, e) for r in RELEASES for p in r.presets for e in EDITS]
+    if full:
+        return product
+    some = {it.version: it for it in (RELEASES[0], RELEASES[len(RELEASES) // 2], RELEASES[-1])}
+    return [
+        (release, list(release.presets)[(number + position) % len(release.presets)], edit)
+        for number, release in enumerate(some.values())
+        for position, edit in enumerate(EDITS)
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" not in metafunc.fixturenames:
+        return
+    metafunc.parametrize(
+        "case",
+        [
+            pytest.param(case, id=f"{case[0].version}-{case[1]}-{case[2].__name__}")
+            for case in cases(metafunc.config.getoption("--full"))
+        ],
+    )
+
+
+@pytest.mark.slow
+def test_an_update_gives_what_the_edit_makes_of_a_fresh_service(
+    case: tuple[Release, str, Edit],
+    released: Template,
+    rendered: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    release, preset, edit = case
+    answers = release.presets[preset]
+    service = edits.made(edit, rendered(release.version, answers), tmp_path / "my-service")
+    before = files_of(service)
+
+    made = update(Service.read(service), released)
+
+    fresh = rendered(CANDIDATE, answers)
+    assert (made.before, made.after, made.conflicts) == (release.version, CANDIDATE, {})
+    edited = edits.made(edit, fresh, tmp_path / "fresh")
+    old = rendered(release.version, answers)
+    assert mishaps(service, before, old, fresh, edited, answers) == {}
+    assert bool(made.edited) is (edit is edits.change_a_file_of_the_template)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_plain_copier_gives_the_same(
+    edit: Edit, rendered: Callable[..., Path], tmp_path: Path
+) -> None:
+    release, preset = RELEASES[0], "defaults"
+    answers = release.presets[preset]
+    service = edits.made(edit, rendered(release.version, answers), tmp_path / "my-service")
+    before = files_of(service)
+
+    copier.run_update(service, defaults=True, overwrite=True, quiet=True)
+
+    fresh = rendered(CANDIDATE, answers)
+    edited = edits.made(edit, fresh, tmp_path / "fresh")
+    old = rendered(release.version, answers)
+    assert mishaps(service, before, old, fresh, edited, answers) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
+def test_the_seeds_of_a_release_pass_on_the_core_of_today(
+    release: Release,
+    released: Template,
+    rendered: Callable[..., Path],
+    environment: Environment,
+    tmp_path: Path,
+) -> None:
+    before = rendered(release.version, release.presets["defaults"])
+    service = edits.made(edits.change_settings, before, tmp_path / "my-service")
+
+    update(Service.read(service), released)
+
+    environment.run(service, "make", "check", "test")
+    assert differences(seeds(files_of(service)), seeds(all_files(before))) == {}
