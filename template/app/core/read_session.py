@@ -44,7 +44,10 @@ class ReadSession(Session):
         try:
             return self._run_once(method, *arguments, **options)
         except DBAPIError as error:
-            if sqlstate(error) != STALE_STATEMENT:
+            if (
+                print("XX", repr(sqlstate(error)), type(error), error.orig)
+                or sqlstate(error) != STALE_STATEMENT
+            ):
                 raise
             # A migration changed the table; SQLAlchemy has dropped its prepared statements by now.
             return self._run_once(method, *arguments, **options)
