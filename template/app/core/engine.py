@@ -122,8 +122,8 @@ def _name_lost_connection(context: ExceptionContext) -> None:
 def _leave_standby(context: ExceptionContext) -> None:
     """Drop all connections to a server that became a standby: the next try finds the primary."""
     if sqlstate(context.sqlalchemy_exception) == READ_ONLY and context.connection is not None:
-        driver_connection = context.connection.connection.driver_connection
-        context.is_disconnect = driver_connection.get_settings().in_hot_standby == "on"
+        connection: Any = context.connection.connection.driver_connection
+        context.is_disconnect = connection.get_settings().in_hot_standby == "on"
 
 
 def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.core.sqlstate import STALE_STATEMENT, sqlstate
+from app.core.sqlstate import is_stale_statement
 
 
 class ReadSession(Session):
@@ -44,10 +44,7 @@ class ReadSession(Session):
         try:
             return self._run_once(method, *arguments, **options)
         except DBAPIError as error:
-            if (
-                print("XX", repr(sqlstate(error)), type(error), error.orig)
-                or sqlstate(error) != STALE_STATEMENT
-            ):
+            if not is_stale_statement(error):
                 raise
             # A migration changed the table; SQLAlchemy has dropped its prepared statements by now.
             return self._run_once(method, *arguments, **options)

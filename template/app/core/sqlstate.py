@@ -3,11 +3,12 @@
 Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+
 UNIQUE, EXCLUSION = "23505", "23P01"
 FOREIGN_KEY, CHECK, NOT_NULL = "23503", "23514", "23502"
 UNDEFINED_TABLE, FORBIDDEN = "42P01", "42501"
 READ_ONLY = "25006"  # a read-only transaction: on a standby, every one
-STALE_STATEMENT = "0A000"  # "cached plan must not change result type", after an ALTER
 INVALID_VALUE = (
     "22000",  # asyncpg's own, before anything is sent
     "22001",  # a text that is too long
@@ -34,3 +35,9 @@ UNAVAILABLE = (
 def sqlstate(error: BaseException | None) -> str:
     """The code of an SQLAlchemy error, "" if it has none."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def is_stale_statement(error: BaseException) -> bool:
+    """Whether a migration changed the table of a statement that the connection had prepared."""
+    stale = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
+    return isinstance(getattr(error, "orig", None), stale)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
@@ -23,6 +22,7 @@ from app.core.sqlstate import (
     RETRYABLE,
     UNAVAILABLE,
     UNIQUE,
+    is_stale_statement,
     sqlstate,
 )
 
@@ -69,7 +69,7 @@ def _is_lost_connection(error: Exception) -> bool:
         isinstance(error, PoolTimeoutError | InterfaceError | LostConnectionError)
         or (isinstance(error, DBAPIError) and error.connection_invalidated)
         # After an ALTER, until each connection has prepared its statements again.
-        or isinstance(_cause(error), asyncpg.InvalidCachedStatementError)
+        or is_stale_statement(error)
     )
 
 
@@ -79,7 +79,7 @@ def _values(fields: list[str], why: str, given: Given) -> list[InvalidValue]:
 
 def _cause(error: Exception) -> Any:
     """asyncpg's own error."""
-    return getattr(error, "driver_exception", None)
+    return getattr(getattr(error, "orig", None), "__cause__", None)
 
 
 def _names(error: Exception) -> dict[str, str | None]:
