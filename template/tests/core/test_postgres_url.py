@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -76,3 +79,16 @@ def test_each_parameter_is_treated_in_one_way() -> None:
 
     assert len(treated) == len(set(treated))
     assert set(CHOICES) <= set(treated)
+
+
+def test_the_table_of_parameters_is_what_happens() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "postgres-url.md").read_text()
+    rows = re.findall(r"^\| (`.+?) \| (.+) \|$", table, re.MULTILINE)
+    told = {name: what for names, what in rows for name in re.findall(r"`(\w+)`", names)}
+
+    refused = {name for name, what in told.items() if what == "refused"}
+    assert {name for name, what in told.items() if "else is refused" in what} == set(UNCHANGED)
+    assert told.keys() - refused == {*HONOURED, *UNCHANGED, *REPLACED}
+    for name in refused:
+        with pytest.raises(ValueError, match=f"The parameter {name} of .* is not supported"):
+            normalize(f"postgresql://h/a?{name}=x")
