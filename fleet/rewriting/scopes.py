@@ -38,10 +38,15 @@ def origin(scope: object, parts: list[str], known: Mapping[int, Binding]) -> Ori
         assert isinstance(scope, Scope)
         local = ".".join(parts[:size])
         if found := list(scope[local]):
+            roots = scope[parts[0]]
+            # libcst finds `app.core` of `import app.core` behind a parameter `app`, too.
+            if not any(root.scope is it.scope for root in roots for it in found):
+                return None
             imports = [it for it in found if isinstance(it, ImportAssignment)]
             bound = [known[id(it.as_name)] for it in imports]
             paths = [local if it.is_path else it.old for it in bound]
             certain = len(bound) == len(found) and len(set(paths)) == 1
+            certain &= all(isinstance(root, ImportAssignment) for root in roots)
             return Origin(size, paths[0], bound, certain) if bound else None
     return None
 
