@@ -1,4 +1,4 @@
-"""Renders two versions of a template for a service, and has git merge their difference."""
+"""Renders two versions of a template for a service, and merges their difference with git."""
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
@@ -14,7 +14,7 @@ from fleet.ownership import Owner, Ownership
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template, files
 
-# What two letters of `git status` mean (git-status(1), "Short Format"): ours is the service.
+# The two letters of `git status` (git-status(1), "Short Format"); "us" is the service.
 REASONS = {
     "DD": "renamed here and in the template, to different names",
     "AU": "renamed here, changed in the template",
@@ -32,13 +32,13 @@ IDENTITY = {
 
 
 DroppedLines = Mapping[str, Collection[str]]
-"""Lines by file."""
+"""Lines, by file."""
 NOTHING: DroppedLines = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Renders:
-    """Two commits in the service's object store: a version's files, and those of a newer one."""
+    """Two commits in the service's object store: the old version's files and the new one's."""
 
     old: str
     new: str
@@ -53,10 +53,10 @@ def render_both(
     new_seeds: Iterable[str] = (),
     dropped_lines: DroppedLines = NOTHING,
 ) -> Renders:
-    """Commit the renders of the recorded version and of a newer one, both without seeds.
+    """Commit renders of the recorded version and of a newer one, both without seeds.
 
-    `new_seeds` become seeds with this update: one that the service has not changed is merged once
-    more, and one that it has changed is its own already. `dropped_lines` are left out of the old
+    `new_seeds` become seeds with this update: one that the service has not changed is merged one
+    last time, and one that it has changed stays as it is. `dropped_lines` are left out of the old
     render, as `merge` leaves them out of the service.
     """
     ownership = template.ownership(after)
@@ -64,7 +64,7 @@ def render_both(
         old, new = (Path(folder, name, service.prefix) for name in ("old", "new"))
         template.render(service.version, service.answers, old)
         template.render(after, {**service.answers, **data}, new)
-        # Whatever the service recorded, the new version's answers file is right.
+        # With the service's own answers file as the base, the merge takes the new version's.
         shutil.copyfile(service.folder / ANSWERS_FILE, old / ANSWERS_FILE)
         merged = [path for path in new_seeds if _same(service.folder / path, old / path)]
         for rendered in (old, new):
@@ -88,7 +88,7 @@ def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = N
 
 
 def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
-    """Those of files that have all of them still. Where one was changed, git has to ask."""
+    """The lines of files that still have all of theirs. A changed line is left to git's merge."""
     return {
         path: lines
         for path, lines in dropped_lines.items()
@@ -126,7 +126,7 @@ def conflicts(service: Service) -> dict[str, str]:
 
 
 def leave_deleted(service: Service) -> list[str]:
-    """What the service deleted stays deleted, whatever the template has changed in it."""
+    """Files that the service deleted stay deleted, whatever the template changed in them."""
     deleted = [path for path, letters in _unmerged(service).items() if letters == "DU"]
     if deleted:
         git.git(service.folder, "rm", "--quiet", "--force", "--", *deleted)
@@ -146,7 +146,7 @@ def _same(file: Path, other: Path) -> bool:
 
 
 def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:
-    """A folder's content as a commit of the service's repository, which no branch knows."""
+    """Commit a folder's content to the service's repository, on no branch."""
     store = git.git(service.folder, "rev-parse", "--absolute-git-dir").strip()
     with TemporaryDirectory(prefix="index-") as scratch:
         environment = {
@@ -160,7 +160,7 @@ def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:
 
 
 def _unmerged(service: Service) -> dict[str, str]:
-    """The two letters of `git status` for each path that is not merged."""
+    """The two letters of `git status` for each unmerged path."""
     entries = git.paths(service.folder, "status", "--porcelain", "-z", "--no-renames", "--", ".")
     return {
         entry[3:].removeprefix(service.prefix): entry[:2]
