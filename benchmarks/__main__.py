@@ -13,8 +13,8 @@ from benchmarks.database import migrated_database
 from benchmarks.measure import measure
 from benchmarks.plan import SIZES
 from benchmarks.server import SECOND, pin
-from tests.services import ROOT, render, snapshot
-from tests.serving import clean_environment
+from tests.support.services import ROOT, render, snapshot
+from tests.support.serving import clean_environment
 
 DOCS = ROOT / "docs" / "benchmarks"
 

@@ -10,7 +10,7 @@ import asyncpg
 
 from benchmarks.plan import ROWS, SERVICE
 from benchmarks.server import environment, python
-from tests.serving import temporary_server
+from tests.support.serving import temporary_server
 
 SEED = f"""
     INSERT INTO item (id, name, attributes, created_at, updated_at)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.plan import Contender, item_path
-from tests.serving import clean_environment, free_port, stop_group
+from tests.support.serving import clean_environment, free_port, stop_group
 
 HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")

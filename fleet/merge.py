@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 from fleet import git
+from fleet.dropped_lines import NOTHING, DroppedLines, drop_lines
 from fleet.errors import FleetError
 from fleet.ownership import Owner, Ownership
 from fleet.service import ANSWERS_FILE, Service
@@ -29,11 +29,6 @@ IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for name, value in {"NAME": "Template update", "EMAIL": "template-update@localhost"}.items()
 }
-
-
-DroppedLines = Mapping[str, Collection[str]]
-"""Lines, by file."""
-NOTHING: DroppedLines = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -87,42 +82,20 @@ def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = N
         raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
 
 
-def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
-    """The lines of files that still have all of theirs. A changed line is left to git's merge."""
+def conflicts(service: Service, moved: Mapping[str, str]) -> dict[str, str]:
+    """Why each path could not be merged; `moved` has the new paths of the template's files."""
     return {
-        path: lines
-        for path, lines in dropped_lines.items()
-        if {line.encode() for line in lines} <= {*map(bytes.strip, _lines(service.folder / path))}
+        path: f"changed here, moved to {moved[path]} by the template"
+        if letters == "UD" and path in moved
+        else REASONS[letters]
+        for path, letters in _unmerged(service).items()
     }
 
 
-def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
-    """Remove whole lines from files. Returns the files that changed.
-
-    git cannot merge a line that the template removed with a change beside it, such as another
-    resource in a list.
-    """
-    changed = []
-    for path, unwanted in dropped_lines.items():
-        lines = _lines(folder / path)
-        kept = [line for line in lines if line.strip() not in {each.encode() for each in unwanted}]
-        if len(kept) < len(lines):
-            (folder / path).write_bytes(b"".join(kept))
-            changed.append(path)
-    return changed
-
-
-def _lines(file: Path) -> list[bytes]:
-    return file.read_bytes().splitlines(keepends=True) if _is_plain(file) else []
-
-
-def _is_plain(file: Path) -> bool:
-    return file.is_file() and not file.is_symlink()
-
-
-def conflicts(service: Service) -> dict[str, str]:
-    """Why each path could not be merged."""
-    return {path: REASONS[letters] for path, letters in _unmerged(service).items()}
+def keeps(service: Service, renders: Renders, path: str) -> bool:
+    """Whether the service goes on with a file of its own where the template has a seed."""
+    rendered = git.run(service.folder, "cat-file", "-e", f"{renders.new}:./{path}")
+    return bool(rendered.returncode) and (service.folder / path).is_file()
 
 
 def leave_deleted(service: Service) -> list[str]:

@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests import services
-from tests.services import Environment
+from tests.support import services
+from tests.support.services import Environment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

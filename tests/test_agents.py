@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.markdown import code_spans, section
-from tests.services import ROOT, Environment
+from tests.support.services import ROOT, Environment
 
 Render = Callable[..., Path]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import figures, load, plan, report
-from tests.services import ROOT, Environment
+from tests.support.services import ROOT, Environment
 
 Render = Callable[..., Path]
 

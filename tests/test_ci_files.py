@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs import load
+from tests.support.ci_jobs import load
 
 Render = Callable[..., Path]
 

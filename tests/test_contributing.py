@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.markdown import code_spans
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 CHECK = Path(sysconfig.get_path("scripts"), "check-jsonschema")
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml"))

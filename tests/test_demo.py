@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import services, serving
-from tests.serving import Served, clean_environment, free_port
+from tests.support import services, serving
+from tests.support.serving import Served, clean_environment, free_port
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.markdown import broken_links, code_spans, links, prose
+from tests.support import services
 
 Render = Callable[..., Path]
 

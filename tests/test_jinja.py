@@ -11,7 +11,7 @@ from copier._main import Worker
 from jinja2 import TemplateSyntaxError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
-from tests import services
+from tests.support import services
 
 TEMPLATE = services.ROOT / "template"
 ANSWERS_FILE = "{{_copier_conf.answers_file}}.jinja"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.services import Environment
+from tests.support.services import Environment
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from copier._main import Worker
 
-from tests import services
+from tests.support import services
 
 CONFIGURATION: dict[str, Any] = yaml.safe_load((services.ROOT / "copier.yml").read_text())
 QUESTIONS = {key: value for key, value in CONFIGURATION.items() if not key.startswith("_")}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import services
+from tests.support import services
 
 Render = Callable[..., Path]
 

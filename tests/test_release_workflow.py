@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import jobs, services
-from tests.jobs import Done
-from tests.locked_server import locked_server
-from tests.services import git
+from tests.support import ci_jobs, services
+from tests.support.ci_jobs import Done
+from tests.support.locked_server import locked_server
+from tests.support.services import git
 
 WORKFLOW = services.ROOT / ".github/workflows/release.yml"
 
@@ -71,9 +71,9 @@ class Repository:
         git(clone, "remote", "set-url", "origin", server or str(self.origin))
         commit = git(clone, "rev-parse", "HEAD").strip()
         variables = {"GITHUB_SHA": commit, "RUNNER_TEMP": str(self.folder)}
-        environment = jobs.clean(variables, self.folder / "bin")
-        runner = jobs.GithubJob(clone, environment, {"github.token": "the-jobs-token", **values})
-        return runner.run(jobs.load(WORKFLOW)["jobs"][name])
+        environment = ci_jobs.clean(variables, self.folder / "bin")
+        runner = ci_jobs.GithubJob(clone, environment, {"github.token": "the-jobs-token", **values})
+        return runner.run(ci_jobs.load(WORKFLOW)["jobs"][name])
 
     def release(self) -> tuple[Done, Done]:
         """Run both jobs: the second one with the outputs of the first."""
@@ -214,7 +214,7 @@ def test_the_tag_is_pushed_with_the_token_as_a_password(repository: Repository) 
 
 
 def test_only_what_publishes_may_write_and_only_after_the_checks() -> None:
-    workflow = jobs.load(WORKFLOW)
+    workflow = ci_jobs.load(WORKFLOW)
 
     assert workflow["on"] == {"push": {"branches": ["main"]}}
     assert workflow["permissions"] == {}

@@ -23,8 +23,8 @@ import copier
 import pytest
 import yaml
 
-from tests import services
-from tests.services import Environment
+from tests.support import services
+from tests.support.services import Environment
 
 Render = Callable[..., Path]
 Answers = dict[str, Any]

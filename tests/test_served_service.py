@@ -21,9 +21,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests import serving
-from tests.services import Environment
-from tests.serving import Served, clean_environment, free_port, until
+from tests.support import serving
+from tests.support.services import Environment
+from tests.support.serving import Served, clean_environment, free_port, until
 
 pytestmark = pytest.mark.slow
 

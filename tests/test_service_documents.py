@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tests.markdown import FENCE, code_spans
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 TEMPLATE = ROOT / "template"
 PROMISES = (TEMPLATE / "docs/promises.md").read_text()

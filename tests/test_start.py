@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import services
 from tests.markdown import blocks, section
-from tests.services import ROOT
+from tests.support import services
+from tests.support.services import ROOT
 
 pytestmark = pytest.mark.slow
 

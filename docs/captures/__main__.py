@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from docs.captures import stories, terminal
 from docs.captures.page import screenshot
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 FOLDER = Path(__file__).parent
 PICTURES = {"demo": "make demo"}

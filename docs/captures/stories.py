@@ -9,8 +9,7 @@ from pathlib import Path
 import copier
 
 from docs.captures import terminal
-from tests import services, serving
-from tests.updates import history
+from tests.support import history, services, serving
 
 NEWEST = "v0.4.0"
 """The release that services update to: no unreleased change of the template shows in a capture."""

@@ -16,6 +16,7 @@ from rich.text import Text
 from fleet.commands.options import Exit, File, Paths, To, folders
 from fleet.errors import FleetError
 from fleet.move import Move, Order, Outcome, move, refused
+from fleet.output import printable
 from fleet.parallel import for_each
 from fleet.waves import wave
 
@@ -71,13 +72,26 @@ def _print(moves: list[Move]) -> None:
     Console(soft_wrap=True).print(table)
     for made in moves:
         reasons = [f"{path}: {reason}" for path, reason in made.conflicts.items()]
-        for line in [made.note, *reasons]:
+        for line in [made.note, *reasons, *_carried(made)]:
             if line:
                 typer.echo(f"{made.path}: {line}")
     counts = _counts(moves)
     typer.echo(", ".join(f"{counts[name]} {name}" for name in Outcome if name in counts) + ".")
     if branches := sorted({made.branch for made in moves if made.branch}):
         typer.echo(f"Branches: {', '.join(branches)}.")
+
+
+def _carried(it: Move) -> list[str]:
+    """What is left in the service's own files; the commit tells what was rewritten."""
+    rewritten = sum(bool(file.changes) for file in it.carried)
+    left = [
+        f"{printable(file.path)}:{left.line}: {left.reason}"
+        for file in it.carried
+        for left in file.left
+    ]
+    counted = f"{rewritten} files rewritten for moved names." if rewritten else ""
+    hand = "Something is left to do by hand: the commit says what." if it.recipes else ""
+    return [counted, *left, hand]
 
 
 def _counts(moves: list[Move]) -> Counter[Outcome]:

@@ -70,7 +70,8 @@ class Place:
         if not statement.relative:
             return []
         package = self.path.split("/")[:-1]
-        return package[: max(0, len(package) - len(statement.relative) + 1)]
+        above = len(package) - len(statement.relative) + 1
+        return package[:above] if above > 0 else [""]  # out of the service, where nothing moved
 
 
 def bindings(statement: Statement, names: Names, place: Place) -> Iterator[Binding]:

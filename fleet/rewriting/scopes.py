@@ -38,10 +38,15 @@ def origin(scope: object, parts: list[str], known: Mapping[int, Binding]) -> Ori
         assert isinstance(scope, Scope)
         local = ".".join(parts[:size])
         if found := list(scope[local]):
+            roots = scope[parts[0]]
+            # libcst finds `app.core` of `import app.core` behind a parameter `app`, too.
+            if not any(root.scope is each.scope for root in roots for each in found):
+                return None
             imports = [each for each in found if isinstance(each, ImportAssignment)]
             bound = [known[id(each.as_name)] for each in imports]
             paths = [local if binding.is_path else binding.old for binding in bound]
             certain = len(bound) == len(found) and len(set(paths)) == 1
+            certain &= all(isinstance(root, ImportAssignment) for root in roots)
             return Origin(size, paths[0], bound, certain) if bound else None
     return None
 

@@ -1,21 +1,24 @@
 """Development only: the Postgres of `make dev` and `make test`. Production imports none of it.
 
-    owner                     keeper                      Postgres
-    (make dev, pytest)        (dev/keeper.py)
-        |                         |                           |
-        |---- socket pair --------|  its standard input       |
-        |                         |---- starts, stops ------->|
-        |-- start.lock, while     |                           |
-        |   it starts or joins    |-- lock-data, exclusive ---|  inherited: held until both
-        |-- users.lock, shared    |                           |  have ended
+    owner: make dev, pytest        keeper: dev/keeper.py            Postgres
 
-- The owner ends, SIGKILL included: the kernel closes its end of the socket pair. The keeper reads
-  the end of file, waits until nobody holds users.lock, and stops Postgres.
-- Another process joins: it takes start.lock, finds a server that answers, and holds users.lock. It
-  never talks to the keeper. When the last one leaves, the keeper stops Postgres.
-- Postgres ends: the keeper gets SIGCHLD and ends with the last lines of Postgres's log.
-- The keeper gets SIGKILL: Postgres goes on and holds lock-data, so that no second server can open
-  the data. The next `make dev` joins it.
+    one end of a socket pair ===== the other: stdin, stdout, stderr
+                                   starts and stops --------------> postgres -D data
+    locks start.lock               locks lock-data ---------------> inherits that lock
+      while it starts or joins       while it runs                    while it runs
+    locks users.lock, shared       locks users.lock, exclusive
+      while it uses the server       before it stops Postgres
+
+SIGKILL of each, or a crash:
+
+- The owner: the kernel closes its end of the socket pair and frees its locks. The keeper reads the
+  end of file, waits until nobody holds users.lock, and stops Postgres.
+- A process that joined: the kernel frees its users.lock, and nothing else happens. It has no socket
+  to the keeper: it took start.lock, found a server that answers, and locked users.lock.
+- The keeper: Postgres goes on, and its lock-data keeps a second server from opening the data. The
+  next `make dev` joins it. Nobody stops it: `kill` the first number in `data/postmaster.pid`.
+- Postgres: the keeper gets SIGCHLD and ends with the last lines of Postgres's log. The next server
+  replays the write-ahead log.
 
 A throw-away server has the same keeper and one owner; its data is gone with it.
 """

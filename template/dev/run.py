@@ -25,9 +25,9 @@ USAGE = "Usage: python -m dev.run COMMAND [ARGUMENT ...], or python -m dev.run -
 
 def configured_url() -> str | None:
     """The URL that `Settings` would read: from the environment, then from the ENV_FILE."""
-    file = ROOT / os.environ.get("ENV_FILE", ".env")
-    for variables in (os.environ, dotenv_values(file) if file.is_file() else {}):
-        upper = {name.upper(): value for name, value in variables.items()}
+    file = ROOT / Path(os.environ.get("ENV_FILE", ".env")).expanduser()
+    for variables in (os.environ, dotenv_values(file)):
+        upper = {name.upper(): value for name, value in variables.items() if value}
         if url := next(filter(None, map(upper.get, NAMES)), None):
             return url
     return None

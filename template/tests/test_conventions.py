@@ -20,7 +20,7 @@ from app.core.database import (
 )
 from tests.things import names
 
-APP = Path(__file__).parents[2] / "app"
+APP = Path(__file__).parents[1] / "app"
 
 
 def test_routes_use_the_aliases() -> None:

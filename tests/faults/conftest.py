@@ -11,8 +11,8 @@ import pytest
 
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
-from tests.services import render
-from tests.serving import clean_environment, sql
+from tests.support.services import render
+from tests.support.serving import clean_environment, sql
 
 Serve = Callable[..., Service]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.serving import dev_module, free_port, processes, until
+from tests.support.serving import dev_module, free_port, processes, until
 
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # as `pg_ctl stop -m` calls them
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")

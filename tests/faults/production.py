@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from tests.faults.client import Answer, ask, eventually
-from tests.serving import Served, clean_environment, free_port, serving, sql
+from tests.support.serving import Served, clean_environment, free_port, serving, sql
 
 MORE_ROUTES = Path(__file__).with_name("more_routes.py")
 # What asyncio and SQLAlchemy say about what was left hanging.

@@ -7,8 +7,8 @@ import pytest
 
 from tests.faults.client import ask, ask_at_once, eventually
 from tests.faults.conftest import Serve
-from tests.faults.figures import figure
 from tests.faults.production import Service
+from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Serve
-from tests.faults.figures import figure
 from tests.faults.production import Service
+from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 

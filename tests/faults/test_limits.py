@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.client import Client, ask, head, read_answer
 from tests.faults.conftest import Serve
-from tests.faults.figures import figure
+from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 

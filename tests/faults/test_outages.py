@@ -10,9 +10,9 @@ import pytest
 
 from tests.faults.client import Answer, Load, ask, check_writes, eventually, load
 from tests.faults.conftest import Serve
-from tests.faults.figures import figure
 from tests.faults.postgres import FAST, IMMEDIATE, FaultyPostgres
 from tests.faults.production import Service
+from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.client import ask_at_once, head
 from tests.faults.conftest import Serve
-from tests.faults.figures import figure
+from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 

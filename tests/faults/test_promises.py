@@ -2,7 +2,7 @@
 
 import re
 
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 
 def test_every_test_that_the_page_of_promises_names_exists() -> None:

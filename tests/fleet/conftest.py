@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fleet import cli
-from tests import services
 from tests.fleet.toys import FIRST, Toy
+from tests.support import services
 
 
 @dataclass(frozen=True)

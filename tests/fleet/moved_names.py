@@ -27,6 +27,10 @@ httpx = "httpx2"
 )
 
 CASES = {
+    "a parameter with the name of a package": (
+        "import app.core.checks\n\n\ndef f(app):\n    return app.core.checks.x\n",
+        "import app.server.revisions\n\n\ndef f(app):\n    return app.core.checks.x\n",
+    ),
     "a name": (
         "from app.core.openapi import problems\n",
         "from app.core.errors import problems\n",

@@ -8,9 +8,8 @@ from typing import Any
 
 from fleet.move import Outcome
 from fleet.service import ANSWERS_FILE
-from tests import services
-from tests.updates import edits, history
-from tests.updates.edits import Edit
+from tests.support import edits, history, services
+from tests.support.edits import Edit
 
 Rendered = Callable[[str, Mapping[str, Any]], Path]
 CHECK = "test ! -e failing"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, status
+from tests.support import services
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from fleet.policy import REASONS, Finding, Policy, check
 from fleet.sarif import SCHEMA, sarif
 from fleet.status import Status
 from fleet.waivers import Waiver
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import Toy, edit
+from tests.support import services
 
 TODAY = date(2026, 6, 30)
 ANSWERS_FILE, WAIVERS_FILE = ".copier-answers.yml", ".template-waivers.toml"

@@ -128,6 +128,9 @@ UNTOUCHED = {
     "what moved below another folder only": "import httpx\n\nhttpx.get()\n",
     "a name that only begins like it": "from app.core.openapis import problems\n",
     "a relative import above the root": "from ....core.openapi import problems\n",
+    "a relative import above the root of a name that moved": (
+        "from ....app.core.openapi import problems\n"
+    ),
     "the same package elsewhere": "from .core.openapi import problems\n",
 }
 
@@ -145,6 +148,15 @@ def test_what_is_removed_stays_beside_what_has_moved() -> None:
     )
     assert result.changes == {"app.core.checks": "app.server.revisions"}
     assert result.left == [Left(1, "app.core.checks.warn was removed: nothing warns.")]
+
+
+def test_a_package_that_is_bound_again_is_left_and_told() -> None:
+    result = rewritten("import app.core.checks\n\nold = app.core.checks.ALL\napp = create()\n")
+
+    assert result.content.decode().endswith("\n\nold = app.core.checks.ALL\napp = create()\n")
+    assert result.left == [
+        Left(3, "app.core.checks is app.server.revisions now, but app means other things too")
+    ]
 
 
 def test_a_rule_for_a_folder_holds_there() -> None:

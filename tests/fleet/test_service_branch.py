@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit, status
+from tests.support import services
 
 WORKFLOW = "template/.github/workflows/ci.yml"
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit
+from tests.support import services
 
 DRIFT = ("service", "drift")
 

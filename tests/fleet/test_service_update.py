@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import FIRST, LINES, Toy, edit, status
+from tests.support import services
 
 UPDATE = ("service", "update")
 NEXT = "template/next.txt"

@@ -15,10 +15,10 @@ from fleet.service import Service
 from fleet.status import Status
 from fleet.template import open_template
 from fleet.waivers import WAIVERS_FILE, Waiver
-from tests import services
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit
 from tests.fleet.toys import status as git_status
+from tests.support import services
 
 WAIVER = '[[waiver]]\npath = "/owned*"\nreason = "Ours is faster."\nexpires = 2027-03-01\n'
 

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 from fleet.move import Outcome
-from tests import services
 from tests.fleet import simulated
 from tests.fleet.conftest import Fleet
 from tests.fleet.simulated import Rendered, Simulated
-from tests.fleet.states import refs, state
-from tests.updates import edits, history
-from tests.updates.conftest import render
-from tests.updates.trees import files_of, mishaps
+from tests.fleet.untouched import refs, state
+from tests.support import edits, history, services
+from tests.support.trees import files_of, mishaps
+from tests.update_matrix.conftest import render
 
 pytestmark = pytest.mark.slow
 
@@ -119,16 +118,19 @@ def lost(
             edited = tmp_path / "edited" / f"{it.preset}-{it.edit.__name__}"
             if not edited.exists():
                 edits.made(it.edit, fresh, edited)
-            found[name] = mishaps_on_branch(tmp_path / "services" / name, it, fresh, edited)
+            old = rendered(it.release, it.answers)
+            found[name] = mishaps_on_branch(tmp_path / "services" / name, it, old, fresh, edited)
     return {name: it for name, it in found.items() if it}
 
 
-def mishaps_on_branch(service: Path, it: Simulated, fresh: Path, edited: Path) -> dict[str, Any]:
+def mishaps_on_branch(
+    service: Path, it: Simulated, old: Path, fresh: Path, edited: Path
+) -> dict[str, Any]:
     checkout = edited.parents[1] / "checkouts" / service.name
     services.git(
         service, "clone", "--quiet", "--shared", "--branch", BRANCH, str(service), str(checkout)
     )
-    found = mishaps(checkout, files_of(service), fresh, edited, dict(it.answers))
+    found = mishaps(checkout, files_of(service), old, fresh, edited, dict(it.answers))
     if it.outcome is not Outcome.CONFLICTS:
         return found
     text = (checkout / "Makefile").read_text()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.fleet.conftest import Fleet, Run
-from tests.fleet.states import refs, state
 from tests.fleet.toys import FIRST, LINES, Toy, edit
+from tests.fleet.untouched import refs, state
+from tests.support import services
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,8 @@ def test_each_service_gets_a_branch_and_a_class(fleet: Fleet, shop: Path) -> Non
     moves = json.loads(run.output)
     assert run.code == 2
     assert all(it.pop("seconds") > 0 for it in moves)
-    common = {"name": "lamps", "after": "v1.1.0", "note": "", "patch": ""}
+    common: dict[str, object] = {"name": "lamps", "after": "v1.1.0", "note": "", "patch": ""}
+    common |= {"carried": [], "recipes": ""}
     assert moves == [
         common
         | {"path": "edited", "outcome": "conflicts", "before": "v1.0.0", "branch": BRANCH}

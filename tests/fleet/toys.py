@@ -5,7 +5,7 @@ from pathlib import Path
 
 import copier
 
-from tests import services
+from tests.support import services
 
 ANSWERS_FILE = "template/{{ _copier_conf.answers_file }}.jinja"
 OWNERSHIP = """

@@ -9,8 +9,8 @@ import pytest
 
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.migrations.project import Project
-from tests.services import Environment
-from tests.serving import new_database
+from tests.support.services import Environment
+from tests.support.serving import new_database
 
 OLDEST = Path("/usr/lib/postgresql/15/bin")  # Debian's, which `make test-system` installs
 

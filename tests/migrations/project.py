@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.services import Environment
-from tests.serving import until
+from tests.support.services import Environment
+from tests.support.serving import until
 
 REVISION = '''"""{slug}."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.migrations.project import Project
-from tests.serving import sql
+from tests.support.serving import sql
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +101,7 @@ def test_a_migration_without_a_message_is_refused(project: Project) -> None:
 
     refused = project.make("migration", fails=True)
 
-    assert 'Say what it does: make migration m="add orders"' in refused
+    assert 'Say what the migration does: make migration m="add orders"' in refused
     assert project.migrations == before
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.postgres import FaultyPostgres
 from tests.migrations.project import Project
-from tests.serving import free_port, new_database, serving, sql
+from tests.support.serving import free_port, new_database, serving, sql
 
 pytestmark = pytest.mark.slow
 

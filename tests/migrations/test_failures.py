@@ -3,7 +3,7 @@
 import pytest
 
 from tests.migrations.project import Project
-from tests.serving import sql
+from tests.support.serving import sql
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
-from tests.services import Environment
+from tests.support import services
+from tests.support.services import Environment
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ import asyncpg
 import pytest
 
 from tests.faults.client import Load, eventually, load
-from tests.faults.figures import figure
 from tests.migrations.project import Project, Run
-from tests.serving import free_port, serving, sql
+from tests.support.figures import figure
+from tests.support.serving import free_port, serving, sql
 
 pytestmark = pytest.mark.slow
 

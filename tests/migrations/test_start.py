@@ -3,7 +3,7 @@
 import pytest
 
 from tests.migrations.project import Project
-from tests.serving import free_port, serving, sql
+from tests.support.serving import free_port, serving, sql
 
 pytestmark = pytest.mark.slow
 

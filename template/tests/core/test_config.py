@@ -103,11 +103,14 @@ def test_the_service_drains_where_there_is_a_balancer(
 @pytest.mark.parametrize(
     "text",
     [
-        "POSTGRES_URL=postgresql://u@elsewhere/db",
+        "# theirs\n\nPOSTGRES_URL=postgresql://u@elsewhere/db",
         "DB_HOST=elsewhere\nPOSTGRES_URL=postgresql://u@${DB_HOST}/db",
+        "POSTGRES_URL=postgresql://u@${NO_HOST:-elsewhere}/db",
         "export DATABASE_URL = 'postgresql://u@elsewhere/db' # theirs",
         'postgres_url="postgresql://u@elsewhere/db"',
         "POSTGRES_URL=\nDATABASE_URL=postgresql://u@elsewhere/db",
+        "POSTGRES_URL=postgresql://u@elsewhere/db\nDATABASE_URL=postgresql://u@another/db",
+        "POSTGRES_URL=postgresql://u@elsewhere/db\npostgres_url=",
     ],
 )
 def test_make_dev_and_the_service_read_the_same_env_file(
@@ -117,9 +120,9 @@ def test_make_dev_and_the_service_read_the_same_env_file(
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
     (tmp_path / "env").write_text(text)
 
-    settings = Settings(_env_file=tmp_path / "env")
+    urls = [configured_url(), Settings(_env_file=tmp_path / "env").postgres_url.get_secret_value()]
 
-    assert configured_url() == settings.postgres_url.get_secret_value()
+    assert urls == ["postgresql://u@elsewhere/db"] * 2
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,7 @@ async def test_cursors_are_read_as_this_release_and_the_ones_before_0_5_write_th
         "é",
         as_cursor([]),
         as_cursor(["lamp"]),
+        "!!!!" + as_cursor(["2026-01-02T03:04:05Z", str(UUID(int=7))]),
         as_cursor({"created_at": "2026-01-02T03:04:05Z"}),
         as_cursor(["2026-01-02T03:04:05", str(UUID(int=7))]),  # without a time zone
         as_cursor(["2026-01-02T03:04:05Z", str(UUID(int=7)), 1]),

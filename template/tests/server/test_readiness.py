@@ -4,6 +4,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sqlalchemy import event, text
+from structlog.testing import capture_logs
 
 from app.core.database import Database
 from app.server import readiness
@@ -83,8 +84,14 @@ async def test_readiness_waits_for_its_bound_and_no_longer(
     monkeypatch.setattr(readiness, "database_revision", never_answer)
     app.state.readiness.timeout_seconds = 0.01
 
-    async with asyncio.timeout(5):
-        assert (await client.get("/health/ready")).status_code == 503
+    with capture_logs() as lines:
+        async with asyncio.timeout(5):
+            assert (await client.get("/health/ready")).status_code == 503
+            await asyncio.wait([app.state.readiness.running])
+
+    assert [line["event"] for line in lines if line["log_level"] == "warning"] == [
+        "The database does not answer."
+    ]
 
 
 async def test_readiness_does_not_wait_for_a_connection_that_is_slow_to_give_up(

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from tests.faults.client import eventually
-from tests.faults.figures import figure
 from tests.migrations.project import Project
 from tests.migrations.test_lint import HAZARDS
-from tests.serving import sql
+from tests.support.figures import figure
+from tests.support.serving import sql
 
 pytestmark = pytest.mark.slow
 

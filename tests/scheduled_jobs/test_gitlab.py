@@ -3,10 +3,10 @@
 import os
 import subprocess
 
-from tests import jobs
-from tests.locked_server import locked_server
-from tests.services import git
-from tests.update_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site, executable
+from tests.scheduled_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site, executable
+from tests.support import ci_jobs
+from tests.support.locked_server import locked_server
+from tests.support.services import git
 
 
 def test_gitlab_without_a_token_fails_and_says_what_to_set(updated: Site) -> None:
@@ -44,7 +44,7 @@ def test_gitlab_gets_a_merge_request_for_a_newer_template(updated: Site) -> None
     assert "secret" not in printed
 
 
-def test_gitlab_leaves_a_branch_alone_that_is_there_already(updated: Site) -> None:
+def test_gitlab_leaves_an_existing_branch_alone(updated: Site) -> None:
     git(updated.service, "push", "--quiet", "origin", f"main:{BRANCH}")
 
     code, printed = updated.run_on_gitlab()
@@ -72,14 +72,14 @@ def test_an_update_that_fails_fails_the_job_on_gitlab(updated: Site) -> None:
     assert updated.branches() == MAIN
 
 
-def test_a_merge_request_that_gitlab_refuses_is_told_and_tried_again(updated: Site) -> None:
+def test_a_merge_request_that_gitlab_refuses_is_reported_and_tried_again(updated: Site) -> None:
     updated.write("refusing")
 
     code, printed = updated.run_on_gitlab()
 
     assert (code, updated.branches()) == (1, MAIN)
     assert printed.splitlines()[-1] == (
-        "GitLab has not opened the merge request, for the reason above."
+        "GitLab did not open the merge request, for the reason above."
     )
 
 
@@ -91,14 +91,16 @@ def test_a_push_that_fails_fails_the_job_on_gitlab(updated: Site) -> None:
     assert (code, updated.branches()) == (1, MAIN)
 
 
-def test_a_body_that_is_too_long_for_gitlab_is_cut_and_says_where_the_whole_is(site: Site) -> None:
+def test_a_body_that_is_too_long_for_gitlab_is_shortened_and_links_to_the_rest(site: Site) -> None:
     long = "# v1.2.0\n" + "🎉" * 20_000 + "\n"
     site.write("body.md", long)
 
     code, printed = site.run_on_gitlab()
 
     assert code == 0, printed
-    start = "This text is cut: [the job](https://gitlab.example/7) has the whole in its log.\n\n"
+    start = (
+        "This text was shortened: [the job](https://gitlab.example/7) has all of it in its log.\n\n"
+    )
     description = (start + long[:15_000]).replace("\n", r"\n")
     option = f"merge_request.description={description}"
     assert site.read("options").splitlines()[-1] == option
@@ -117,7 +119,7 @@ def test_gitlab_is_given_the_token_as_a_password(updated: Site) -> None:
 def test_a_schedule_of_gitlab_runs_the_update_and_nothing_else(site: Site) -> None:
     main = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
     pipelines = {
-        source: jobs.gitlab_jobs(site.gitlab, {"CI_PIPELINE_SOURCE": source, **variables})
+        source: ci_jobs.gitlab_jobs(site.gitlab, {"CI_PIPELINE_SOURCE": source, **variables})
         for source, variables in {
             "schedule": main,
             "push": main,
@@ -134,7 +136,7 @@ def test_a_schedule_of_gitlab_runs_the_update_and_nothing_else(site: Site) -> No
 
 
 def test_the_update_may_write_the_lock_file_on_gitlab(site: Site) -> None:
-    document = jobs.load(site.gitlab)
+    document = ci_jobs.load(site.gitlab)
     (site.service / "pyproject.toml").write_text(
         '[project]\nname = "lamps"\nversion = "0"\nrequires-python = ">=3.11"\n'
     )

@@ -6,9 +6,8 @@ from pathlib import Path
 import copier
 import pytest
 
-from tests import services
-from tests.updates import edits, history
-from tests.updates.trees import all_files, conflicts, differences, files_of, seeds, without_seeds
+from tests.support import edits, history, services
+from tests.support.trees import all_files, conflicts, differences, files_of, seeds, without_seeds
 
 ANSWERS_FILE = ".copier-answers.yml"
 

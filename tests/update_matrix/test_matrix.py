@@ -13,11 +13,11 @@ import pytest
 from fleet.service import Service
 from fleet.template import Template
 from fleet.update import update
-from tests.services import Environment
-from tests.updates import edits, history
-from tests.updates.edits import EDITS, Edit
-from tests.updates.history import CANDIDATE, Release
-from tests.updates.trees import (
+from tests.support import edits, history
+from tests.support.edits import EDITS, Edit
+from tests.support.history import CANDIDATE, Release
+from tests.support.services import Environment
+from tests.support.trees import (
     all_files,
     differences,
     files_of,
@@ -70,7 +70,8 @@ def test_an_update_gives_what_the_edit_makes_of_a_fresh_service(
     fresh = rendered(CANDIDATE, answers)
     assert (made.before, made.after, made.conflicts) == (release.version, CANDIDATE, {})
     edited = edits.made(edit, fresh, tmp_path / "fresh")
-    assert mishaps(service, before, fresh, edited, answers) == {}
+    old = rendered(release.version, answers)
+    assert mishaps(service, before, old, fresh, edited, answers) == {}
     assert bool(made.edited) is (edit is edits.change_a_file_of_the_template)
 
 
@@ -88,7 +89,8 @@ def test_plain_copier_gives_the_same(
 
     fresh = rendered(CANDIDATE, answers)
     edited = edits.made(edit, fresh, tmp_path / "fresh")
-    assert mishaps(service, before, fresh, edited, answers) == {}
+    old = rendered(release.version, answers)
+    assert mishaps(service, before, old, fresh, edited, answers) == {}
 
 
 @pytest.mark.slow

@@ -8,8 +8,7 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from tests import services
-from tests.updates import edits
+from tests.support import edits, services
 
 FOLDER = services.ROOT / "releases"
 CANDIDATE = "v9999.0.0"

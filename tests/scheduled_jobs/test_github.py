@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from tests import jobs
-from tests.jobs import Done
-from tests.locked_server import locked_server
-from tests.services import git
-from tests.update_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site
+from tests.scheduled_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site
+from tests.support import ci_jobs
+from tests.support.ci_jobs import Done
+from tests.support.locked_server import locked_server
+from tests.support.services import git
 
 WAIT = (
-    "The checks wait: choose **Approve workflows to run** below. Where there is no such button, "
-    "close and reopen this pull request.\n\n"
+    "The checks are waiting: choose **Approve workflows to run** below. If there is no such "
+    "button, close and reopen this pull request.\n\n"
 )
 APP = {"vars.TEMPLATE_UPDATE_APP_ID": "Iv1", "secrets.TEMPLATE_UPDATE_APP_KEY": "key"}
 
@@ -79,7 +79,7 @@ def test_the_template_never_sees_a_token(updated: Site, values: dict[str, str]) 
     assert done.used["actions/checkout"] == {"persist-credentials": "false"}
 
 
-def test_github_leaves_a_branch_alone_that_is_there_already(updated: Site) -> None:
+def test_github_leaves_an_existing_branch_alone(updated: Site) -> None:
     git(updated.service, "push", "--quiet", "origin", f"main:{BRANCH}")
 
     done = updated.run_on_github()
@@ -107,7 +107,7 @@ def test_an_update_that_fails_fails_the_job_on_github(updated: Site) -> None:
     assert (updated.branches(), updated.asked()) == (MAIN, False)
 
 
-def test_a_body_that_is_too_long_for_github_is_cut_and_says_where_the_whole_is(site: Site) -> None:
+def test_a_body_that_is_too_long_for_github_is_shortened_and_links_to_the_rest(site: Site) -> None:
     long = "# v1.2.0\n" + "Größe 🎉\n" * 10_000
     site.write("body.md", long)
 
@@ -116,13 +116,13 @@ def test_a_body_that_is_too_long_for_github_is_cut_and_says_where_the_whole_is(s
     assert done.code == 0, done.printed
     body = site.read("gh-body")
     run = "https://github.example/acme/lamps/actions/runs/7"
-    start = f"{WAIT}This text is cut: [the run]({run}) has the whole in its summary.\n\n"
+    start = f"{WAIT}This text was shortened: [the run]({run}) has all of it in its summary.\n\n"
     assert body == f"{start}{long[:60_000]}\n"
     assert len(body) <= 65_536
     assert site.read("summary") == long
 
 
-def test_a_body_that_just_fits_is_not_cut(site: Site) -> None:
+def test_a_body_that_just_fits_is_not_shortened(site: Site) -> None:
     site.write("body.md", "ö" * 60_000)
 
     site.run_on_github()
@@ -130,7 +130,7 @@ def test_a_body_that_just_fits_is_not_cut(site: Site) -> None:
     assert site.read("gh-body") == f"{WAIT}{'ö' * 60_000}\n"
 
 
-def test_a_pull_request_that_github_refuses_is_told_and_tried_again(updated: Site) -> None:
+def test_a_pull_request_that_github_refuses_is_reported_and_tried_again(updated: Site) -> None:
     updated.write("refusing")
 
     refused = updated.run_on_github()
@@ -142,8 +142,8 @@ def test_a_pull_request_that_github_refuses_is_told_and_tried_again(updated: Sit
 
     assert (refused.code, left) == (1, MAIN)
     assert refused.printed.splitlines()[-1] == (
-        "::error::GitHub has not opened the pull request. If it does not permit that to GitHub "
-        "Actions, tick 'Allow GitHub Actions to create and approve pull requests' in Settings > "
+        "::error::GitHub did not open the pull request. If GitHub Actions may not open any, tick "
+        "'Allow GitHub Actions to create and approve pull requests' in Settings > "
         "Actions > General, the organization's first, or use an App."
     )
     assert (again.code, updated.branches()) == (0, BOTH)
@@ -166,7 +166,7 @@ def test_github_is_given_the_token_as_a_password(updated: Site) -> None:
 
 
 def test_the_job_runs_weekly_by_itself_and_when_asked(site: Site) -> None:
-    workflow = jobs.load(site.workflow)
+    workflow = ci_jobs.load(site.workflow)
 
     assert set(workflow["on"]) == {"schedule", "workflow_dispatch"}
     assert [re.split(" +", each["cron"])[2:] for each in workflow["on"]["schedule"]] == [

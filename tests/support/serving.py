@@ -20,7 +20,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 DEADLINE_SECONDS = 60
 UV = os.environ.get("UV", "uv")

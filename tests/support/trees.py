@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests import services
-from tests.updates import history
+from tests.support import history, services
 
 # Rendered once, then the service's own: an update neither changes nor restores them.
 SEEDS = ("app/items/", "tests/items/", "migrations/versions/")
@@ -65,12 +64,13 @@ def conflicts(service: Path) -> list[str]:
 
 
 def mishaps(
-    service: Path, before: Files, fresh: Path, edited: Path, answers: dict[str, Any]
+    service: Path, before: Files, old: Path, fresh: Path, edited: Path, answers: dict[str, Any]
 ) -> dict[str, Any]:
-    """What an update lost: seeds and files of the service's own are to be as before, all others as
-    in the edited fresh one."""
+    """What an update lost, from a service that was rendered like `old`. Seeds and files of the
+    service's own must be as before, all others as in the edited fresh one."""
     after, template = files_of(service), without_seeds(all_files(fresh))
-    own = {path: file for path, file in before.items() if path not in template}
+    theirs = template | without_seeds(all_files(old))
+    own = {path: file for path, file in before.items() if path not in theirs}
     expected = {path: file for path, file in files_of(edited).items() if path in template}
     recorded = history.answers_in(service / ".copier-answers.yml")
     found: dict[str, Any] = {

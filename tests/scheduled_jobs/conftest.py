@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
-from tests.services import git
-from tests.update_jobs.site import BODY, GH, HOOK, MAKEFILE, Site, executable
+from tests.scheduled_jobs.site import BODY, GH, HOOK, MAKEFILE, Site, executable
+from tests.support import services
+from tests.support.services import git
 
 Render = Callable[..., Path]
 

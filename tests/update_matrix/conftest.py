@@ -6,8 +6,7 @@ import copier
 import pytest
 
 from fleet.template import Template, open_template
-from tests import services
-from tests.updates import history
+from tests.support import history, services
 
 Made = Callable[[str, Mapping[str, Any], Path], Path]
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import copier
 import pytest
 
-from tests import services
-from tests.services import Environment
-from tests.updates import history
-from tests.updates.trees import all_files, conflicts, differences, files_of, without_seeds
+from tests.support import history, services
+from tests.support.services import Environment
+from tests.support.trees import all_files, conflicts, differences, files_of, without_seeds
 
 pytestmark = pytest.mark.slow
 

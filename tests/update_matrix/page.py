@@ -1,7 +1,7 @@
 """Writes docs/updates.md from a run of the matrix:
 
-uv run pytest tests/updates/test_matrix.py --full --junitxml build/matrix.xml
-uv run python -m tests.updates.page build/matrix.xml > docs/updates.md
+uv run pytest tests/update_matrix/test_matrix.py --full --junitxml build/matrix.xml
+uv run python -m tests.update_matrix.page build/matrix.xml > docs/updates.md
 """
 
 import re
@@ -10,8 +10,8 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
-from tests.updates import history
-from tests.updates.edits import EDITS, Edit
+from tests.support import history
+from tests.support.edits import EDITS, Edit
 
 PAGE = """# Tested updates
 

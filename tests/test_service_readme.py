@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import serving
-from tests.services import Environment
-from tests.serving import clean_environment, free_port, until
+from tests.support import serving
+from tests.support.services import Environment
+from tests.support.serving import clean_environment, free_port, until
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import services
+from tests.support import services
 
 Edit = Callable[[Path], None]
 

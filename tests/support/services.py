@@ -8,7 +8,7 @@ from pathlib import Path
 
 import copier
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def git(folder: Path, *arguments: str) -> str:

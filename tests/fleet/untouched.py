@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests import services
+from tests.support import services
 
 ADDED = {"refs", "logs", "objects"}
 """What a branch adds to, in .git."""

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
-from tests.services import ROOT
-from tests.updates import history
+from tests.support import history, services
+from tests.support.services import ROOT
 
 pytestmark = pytest.mark.slow
 

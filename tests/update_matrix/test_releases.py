@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from fleet import changelog
-from tests import services
-from tests.updates import history
-from tests.updates.edits import EDITS
+from tests.support import history, services
+from tests.support.edits import EDITS
 
 CHANGELOG = services.ROOT / "CHANGELOG.md"
 RELEASES = history.releases()

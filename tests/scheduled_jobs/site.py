@@ -7,15 +7,15 @@ a commit, writes the text for the pull request, and prints the branch's name, or
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import jobs
-from tests.jobs import Done
-from tests.services import git
+from tests.support import ci_jobs
+from tests.support.ci_jobs import Done
+from tests.support.services import git
 
 BRANCH = "template-update/v1.2.0"
 BODY = "# v1.2.0\n\n- Adds `größe`.\n"
 MAIN = {"main": "Start from the template"}
 BOTH = MAIN | {BRANCH: "Update the template to v1.2.0"}
-KNOWN = f"The branch {BRANCH} is there already and stays as it is: delete it to start anew."
+KNOWN = f"The branch {BRANCH} exists already and stays as it is. Delete it to start over."
 
 MAKEFILE = f"""
 template-branch:
@@ -91,7 +91,7 @@ class Site:
         return (self.folder / "gh-arguments").exists()
 
     def run_on_github(self, **values: str) -> Done:
-        environment = jobs.clean(
+        environment = ci_jobs.clean(
             {
                 "GITHUB_REF_NAME": "main",
                 "GITHUB_REPOSITORY": "acme/lamps",
@@ -104,8 +104,8 @@ class Site:
         )
         given = {"github.token": "the-jobs-token", **values}
         actions = {"actions/create-github-app-token": {"token": "the-apps-token"}}
-        job = jobs.load(self.workflow)["jobs"]["update"]
-        return jobs.GithubJob(self.service, environment, given, actions).run(job)
+        job = ci_jobs.load(self.workflow)["jobs"]["update"]
+        return ci_jobs.GithubJob(self.service, environment, given, actions).run(job)
 
     def run_on_gitlab(self, **variables: str) -> tuple[int, str]:
         defaults = {
@@ -115,9 +115,9 @@ class Site:
             "CI_SERVER_HOST": "gitlab.example",
             "TEMPLATE_UPDATE_TOKEN": "secret",
         }
-        job = jobs.load(self.gitlab)["template-update"]
-        environment = jobs.clean(defaults | job["variables"] | variables, self.folder / "bin")
-        return jobs.run_gitlab_job(job, self.service, environment)
+        job = ci_jobs.load(self.gitlab)["template-update"]
+        environment = ci_jobs.clean(defaults | job["variables"] | variables, self.folder / "bin")
+        return ci_jobs.run_gitlab_job(job, self.service, environment)
 
 
 def executable(path: Path, text: str) -> None:

@@ -1,0 +1,44 @@
+"""Lines that a release removes from a file where services add others beside them."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from fleet.service import Service
+
+DroppedLines = Mapping[str, Collection[str]]
+"""Lines by file."""
+NOTHING: DroppedLines = MappingProxyType({})
+
+
+def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
+    """Those of files that have all of them still. Where one was changed, git has to ask."""
+    return {
+        path: lines
+        for path, lines in dropped_lines.items()
+        if {line.encode() for line in lines} <= {*map(bytes.strip, _lines(service.folder / path))}
+    }
+
+
+def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
+    """Remove whole lines from files. Returns the files that changed.
+
+    git cannot merge a line that the template removed with a change beside it, such as another
+    resource in a list.
+    """
+    changed = []
+    for path, unwanted in dropped_lines.items():
+        lines = _lines(folder / path)
+        kept = [line for line in lines if line.strip() not in {each.encode() for each in unwanted}]
+        if len(kept) < len(lines):
+            (folder / path).write_bytes(b"".join(kept))
+            changed.append(path)
+    return changed
+
+
+def _lines(file: Path) -> list[bytes]:
+    return file.read_bytes().splitlines(keepends=True) if _is_plain(file) else []
+
+
+def _is_plain(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
