@@ -93,7 +93,7 @@ def conflicts(service: Service, moved: Mapping[str, str]) -> dict[str, str]:
 
 
 def keeps(service: Service, renders: Renders, path: str) -> bool:
-    """Whether the service goes on with a file of its own where the template has a seed."""
+    """Whether the service keeps its own file where the template has a seed."""
     rendered = git.run(service.folder, "cat-file", "-e", f"{renders.new}:./{path}")
     return bool(rendered.returncode) and (service.folder / path).is_file()
 

@@ -46,18 +46,22 @@ def summary(update: Update) -> str:
 
 
 def told(update: Update) -> str:
-    """What the update did to the service's own files, and what it leaves to people."""
+    """The update's changes to the service's own files, and the steps left to people."""
     files = [(printable(file.path), file) for file in update.carried]
     parts = [
         listed(
-            "Rewritten, because the template has moved what they use",
-            (f"{path}: {old} -> {new}" for path, it in files for old, new in it.changes.items()),
+            "Rewritten for names that the template moved",
+            (
+                f"{path}: {old} -> {new}"
+                for path, file in files
+                for old, new in file.changes.items()
+            ),
         ),
         listed(
-            "Left to you, because it could not be rewritten safely",
-            (f"{path}:{left.line}: {left.reason}" for path, it in files for left in it.left),
+            "Left to you: not safe to rewrite",
+            (f"{path}:{left.line}: {left.reason}" for path, file in files for left in file.left),
         ),
-        listed("Kept as you had changed them; they are the service's own now", update.own),
+        listed("Edited by you, now the service's own, and not updated", update.own),
         f"# To do by hand\n\n{update.recipes}" if update.recipes else "",
     ]
     return "\n\n".join(part for part in parts if part)

@@ -38,9 +38,9 @@ class Update:
     """Files that the service had deleted and the template changed."""
     changelog: str
     carried: list[Carried]
-    """The service's files that use what the template has moved."""
+    """The service's files that use moved names."""
     own: list[str]
-    """Edited files that belong to the service from now on."""
+    """Edited files that now belong to the service."""
     recipes: str
     """The manual steps in UPGRADING.md for a service with these answers."""
     renders: Renders

@@ -61,7 +61,7 @@ def _new_seeds(moves: Moves, paths: Set[str], owners: tuple[Ownership, Ownership
 
 
 def _gone_names(moves: Moves, before: set[str], after: set[str]) -> Iterator[str]:
-    """A name that went with its module must be there too."""
+    """A name that moved with its module must exist there."""
     names = Names([moves], "")
     for name in sorted(before - after):
         moved = names.resolve(name)
@@ -123,7 +123,7 @@ def _without_seeds(paths: dict[str, str], owners: tuple[Ownership, Ownership]) -
 
 
 def _owners(root: Path, released: str) -> tuple[Ownership, Ownership]:
-    """Whose files are whose in the last release, and now."""
+    """The owners of files in the last release, and now."""
     known = history.git(root, "ls-tree", "--name-only", released, OWNERSHIP)
     before = history.git(root, "show", f"{released}:{OWNERSHIP}") if known else ""
     file = root / OWNERSHIP
@@ -132,7 +132,7 @@ def _owners(root: Path, released: str) -> tuple[Ownership, Ownership]:
 
 
 def _moves(root: Path) -> Moves:
-    """Those of the release that is being prepared, and perhaps has its version already."""
+    """The moves of the next release, which may have its version already."""
     named = history.prepared(root)
     files = [root / MOVES, *(folder / "moves.toml" for folder in named)]
     file = next((file for file in files if file.exists()), None)

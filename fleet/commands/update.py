@@ -81,16 +81,16 @@ def _print(moves: list[Move]) -> None:
         typer.echo(f"Branches: {', '.join(branches)}.")
 
 
-def _carried(it: Move) -> list[str]:
-    """What is left in the service's own files; the commit tells what was rewritten."""
-    rewritten = sum(bool(file.changes) for file in it.carried)
+def _carried(made: Move) -> list[str]:
+    """What is left to do in the service's own files. The commit says what was rewritten."""
+    rewritten = sum(bool(file.changes) for file in made.carried)
     left = [
         f"{printable(file.path)}:{left.line}: {left.reason}"
-        for file in it.carried
+        for file in made.carried
         for left in file.left
     ]
-    counted = f"{rewritten} files rewritten for moved names." if rewritten else ""
-    hand = "Something is left to do by hand: the commit says what." if it.recipes else ""
+    counted = f"Files rewritten for moved names: {rewritten}." if rewritten else ""
+    hand = "There are steps to do by hand: the commit lists them." if made.recipes else ""
     return [counted, *left, hand]
 
 

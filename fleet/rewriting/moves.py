@@ -79,7 +79,7 @@ def between(template: Template, before: str, after: str) -> list[Moves]:
 
 
 def files(releases: Iterable[Moves]) -> dict[str, str]:
-    """Where files of the template are in the newest version."""
+    """The newest paths of the template's moved files."""
     places: dict[str, str] = {}
     for moves in releases:
         went = {old: moves.files.get(new, new) for old, new in places.items()}
