@@ -1,4 +1,4 @@
-"""Lines that a release removes from a file where services add others beside them."""
+"""Drops lines that a release removes from a file to which services add lines."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -7,12 +7,12 @@ from types import MappingProxyType
 from fleet.service import Service
 
 DroppedLines = Mapping[str, Collection[str]]
-"""Lines by file."""
+"""Lines, by file."""
 NOTHING: DroppedLines = MappingProxyType({})
 
 
 def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
-    """Those of files that have all of them still. Where one was changed, git has to ask."""
+    """The lines of files that still have all of theirs. A changed line is left to git's merge."""
     return {
         path: lines
         for path, lines in dropped_lines.items()

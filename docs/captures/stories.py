@@ -100,4 +100,4 @@ def service_update(service: Path, environment: dict[str, str]) -> str:
     """The text of an update, its part of the changelog cut short."""
     text = terminal.run("fleet service update --no-checks", service, environment)
     head, _, news = text.partition("# What is new\n")
-    return f"{head}# What is new\n\n...\n\n{news[news.rindex('Read it with') :]}"
+    return f"{head}# What is new\n\n...\n\n{news[news.rindex('Review with') :]}"

@@ -30,7 +30,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class _File:
-    """One that is tracked and may use moved names."""
+    """A tracked file that may use moved names."""
 
     path: str
     content: bytes
@@ -47,7 +47,7 @@ def carry(service: Service, releases: Sequence[Moves], render: str) -> list[Carr
             _write(service.folder, path, rewritten.content)
         if rewritten.changes or rewritten.left:
             told.append(Carried(path, rewritten.changes, rewritten.left))
-    return sorted(told, key=lambda it: it.path)
+    return sorted(told, key=lambda file: file.path)
 
 
 def _files(folder: Path, releases: Sequence[Moves], render: str) -> Iterator[_File]:
@@ -65,19 +65,19 @@ def _files(folder: Path, releases: Sequence[Moves], render: str) -> Iterator[_Fi
 
 
 def _blobs(folder: Path, commit: str) -> dict[str, str]:
-    lines = (it.partition("\t") for it in git.paths(folder, "ls-tree", "-r", "-z", commit))
+    lines = (line.partition("\t") for line in git.paths(folder, "ls-tree", "-r", "-z", commit))
     return {path: about.split()[2] for about, _, path in lines}
 
 
 def _is_plain(folder: Path, path: str) -> bool:
-    """Whether it is a file, and no link leads to it."""
+    """Whether the path is a file, and none of its parts is a link."""
     file = folder / path
     return file.is_file() and file.resolve() == folder.resolve() / path
 
 
 @cache
 def _pattern(words: frozenset[str]) -> re.Pattern[bytes]:
-    """Found in each file that uses what has moved, and in some others."""
+    """A pattern that matches in each file that uses moved names, and in some others."""
     return re.compile(rf"\b({'|'.join(map(re.escape, words))}|{AT_RUN_TIME})\b".encode())
 
 

@@ -31,8 +31,8 @@ from server.request_log import (
 """
 FROM = "core.log -> server.request_log"
 LIMITS = "core.log.Limits -> server.limits.Limits"
-TITLE = "# Rewritten, because the template has moved what they use\n\n"
-LEFT = "# Left to you, because it could not be rewritten safely\n\n"
+TITLE = "# Rewritten for names that the template moved\n\n"
+LEFT = "# Left to you: not safe to rewrite\n\n"
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_people_are_told_what_is_left_in_many_services(fleet: Fleet, shop: Path)
     run = fleet(shop.parent, "update", "lamps")
 
     assert run.output.splitlines()[-4:-2] == [
-        "lamps: 1 files rewritten for moved names.",
+        "lamps: Files rewritten for moved names: 1.",
         "lamps: tests/test_log.py:1: `import *`: names of core.log have moved",
     ]
 
@@ -244,4 +244,4 @@ def test_moves_that_are_not_valid_refuse_the_update(fleet: Fleet, toy: Toy, shop
     run = fleet(shop, "service", "update")
 
     assert (run.code, status(shop)) == (1, [])
-    assert run.errors.startswith("fleet: releases/v1.2.0/moves.toml is refused: there is no key ")
+    assert run.errors.startswith("fleet: releases/v1.2.0/moves.toml is not valid: unknown key ")

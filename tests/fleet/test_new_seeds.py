@@ -46,7 +46,7 @@ def test_a_new_seed_that_the_service_has_changed_stays_as_it_is(
     assert run.code == 0
     assert (lamps / "owned.txt").read_text() == LINES.replace("line 5\n", "mine\n")
     assert (
-        "# Kept as you had changed them; they are the service's own now\n\n- owned.txt\n"
+        "# Edited by you, now the service's own, and not updated\n\n- owned.txt\n"
     ) in run.output
 
 
