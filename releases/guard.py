@@ -1,4 +1,4 @@
-"""Names what moved since the last release without a move that says so: `python -m releases.guard`.
+"""Finds what has moved since the last release without a record: `python -m releases.guard`.
 
 Services update by `releases/next/moves.toml`. It must name each file of the template that is gone,
 each public name of `app` that is gone, and each new seed; and only targets that exist.
@@ -50,7 +50,7 @@ def faults(root: Path = ROOT) -> list[str]:
 def _gone_files(moves: Moves, gone: set[str]) -> Iterator[str]:
     for path in sorted(gone - moves.files.keys() - moves.removed_files.keys()):
         way_out = f"add it to [files] of {MOVES}, or [removed_files]"
-        yield f"The template has no {path} any more: {way_out}."
+        yield f"The template no longer has {path}: {way_out}."
 
 
 def _new_seeds(moves: Moves, paths: Set[str], owners: tuple[Ownership, Ownership]) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _gone_names(moves: Moves, before: set[str], after: set[str]) -> Iterator[str
     for name in sorted(before - after):
         moved = names.resolve(name)
         if not moved or not (moved.reason or moved.path(name) in after):
-            yield f"There is no {name} any more: add it to [names] or [removed] of {MOVES}."
+            yield f"{name} no longer exists: add it to [names] or [removed] of {MOVES}."
 
 
 def _missing_files(moves: Moves, paths: set[str]) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _defined(source: str) -> set[str]:
 
 
 def _rendered(listed: str) -> dict[str, str]:
-    """The files of the template by the path that they render to."""
+    """The template's files, by the path that they render to."""
     return {name.removeprefix(TEMPLATE).removesuffix(SUFFIX): name for name in listed.splitlines()}
 
 

@@ -1,18 +1,12 @@
-import os
-from pathlib import Path
+from tests.support import surroundings
 
-# Before copier is imported, which reads git's environment then: nobody's configuration takes part.
-os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-# The uv that runs these tests serves the Makefiles of services too: none gets another one.
-if uv := os.environ.get("UV"):
-    os.environ["PATH"] += os.pathsep + str(Path(uv).absolute().parent)
-# `make test` runs them, and make tells every make below it so.
-for variable in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
-    os.environ.pop(variable, None)
+surroundings.make_neutral()
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 

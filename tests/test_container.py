@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.serving import free_port
+
 pytestmark = pytest.mark.slow
 
 Render = Callable[..., Path]
@@ -151,11 +153,6 @@ def test_the_health_check_tells_what_the_service_answers(
         result = check_health(render(), port)
 
     assert (result, asked) == (exit_code, ["/health/live"])
-
-
-def free_port() -> int:
-    with server_that_answers(200) as (port, _):
-        return port
 
 
 def test_the_health_check_fails_when_nothing_listens(render: Render) -> None:

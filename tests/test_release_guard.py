@@ -45,7 +45,7 @@ def test_a_file_that_is_gone_without_a_move_is_named(repository: Path) -> None:
     change(repository, {"template/Makefile.jinja": None})
 
     assert guard.faults(repository) == [
-        "The template has no Makefile any more: add it to [files] of releases/next/moves.toml,"
+        "The template no longer has Makefile: add it to [files] of releases/next/moves.toml,"
         " or [removed_files]."
     ]
 
@@ -54,7 +54,7 @@ def test_a_name_of_the_core_that_is_gone_without_a_move_is_named(repository: Pat
     change(repository, {f"{CORE}/errors.py": "class AppError(Exception): ...\n"})
 
     assert guard.faults(repository) == [
-        "There is no app.core.errors.answer any more: add it to [names] or [removed] of"
+        "app.core.errors.answer no longer exists: add it to [names] or [removed] of"
         " releases/next/moves.toml."
     ]
 
@@ -107,7 +107,7 @@ def test_a_name_that_its_module_did_not_take_along_is_named(repository: Path) ->
     )
 
     assert guard.faults(repository) == [
-        "There is no app.core.errors.answer any more: add it to [names] or [removed] of"
+        "app.core.errors.answer no longer exists: add it to [names] or [removed] of"
         " releases/next/moves.toml."
     ]
 

@@ -1,4 +1,4 @@
-"""`python -m dev.run` and `python -m dev.serve`: what a command is given, and how it ends."""
+"""`python -m dev.run` and `python -m dev.serve`: what a command gets, and how it ends."""
 
 import os
 import pty
@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.dev.conftest import Service, read_line
+from tests.support.serving import free_port
 
 PRINT_URL = ("-c", "import os; print(os.environ.get('POSTGRES_URL'))")
 ELSEWHERE = "postgresql://somebody@elsewhere/theirs"
@@ -173,12 +174,6 @@ def tools(service: Service) -> Service:
     (service.root / "alembic.py").write_text(said)
     (service.root / "uvicorn.py").write_text(f"{said}time.sleep(30)\n")
     return service
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_serving_migrates_tells_the_address_and_leaves_quietly_on_ctrl_c(tools: Service) -> None:

@@ -1,11 +1,13 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from fleet import cli
+from fleet.commands import policy, status
 from tests.fleet.toys import FIRST, Toy
 from tests.support import services
 
@@ -35,6 +37,21 @@ def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
         return Run(int(end.value.code or 0), output, errors)
 
     return fleet
+
+
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A day that does not end during a test, for commands and for commits. Ask for it first."""
+
+    class Today(date):
+        @classmethod
+        def today(cls) -> date:
+            return date(2026, 6, 30)
+
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-06-30T12:00:00Z")
+    for module in (policy, status):
+        monkeypatch.setattr(module, "date", Today)
+    return "2026-06-30"
 
 
 @pytest.fixture

@@ -188,7 +188,9 @@ def test_a_fleet_that_violates_a_policy_has_an_exit_code_of_its_own(
 
 
 @pytest.mark.slow
-def test_a_fleet_that_complies_is_success_and_json_tells_so(fleet: Fleet, lamps: Path) -> None:
+def test_a_fleet_that_complies_is_success_and_json_tells_so(
+    today: str, fleet: Fleet, lamps: Path
+) -> None:
     (lamps.parent / "policy.toml").write_text("")
 
     run = fleet(lamps.parent, "policy", "policy.toml", "lamps", "--json")
@@ -196,7 +198,7 @@ def test_a_fleet_that_complies_is_success_and_json_tells_so(fleet: Fleet, lamps:
     assert run.code == 0
     assert json.loads(run.output) == {
         "format": 1,
-        "date": str(date.today()),
+        "date": today,
         "services": 1,
         "findings": [],
     }

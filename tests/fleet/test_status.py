@@ -29,7 +29,9 @@ def of(folder: Path, *, conflicts: bool = False) -> Status:
         return status.status(service, template, conflicts=conflicts)
 
 
-def test_a_status_tells_version_age_answers_drift_and_waivers(toy: Toy, lamps: Path) -> None:
+def test_a_status_tells_version_age_answers_drift_and_waivers(
+    today: str, toy: Toy, lamps: Path
+) -> None:
     for version in ("v1.1.0", "v1.2.0", "v2.0.0rc1"):
         toy.release(version, {"template/next.txt": version})
     (lamps / WAIVERS_FILE).write_text(WAIVER)
@@ -45,7 +47,7 @@ def test_a_status_tells_version_age_answers_drift_and_waivers(toy: Toy, lamps: P
         release="v1.0.0",
         newest="v1.2.0",
         behind=2,
-        updated=date.today(),
+        updated=date.fromisoformat(today),
         answers={"service_name": "lamps", "port": 8000},
         drift=["owned.txt"],
         waivers=[Waiver(path="/owned*", reason="Ours is faster.", expires=date(2027, 3, 1))],
@@ -192,9 +194,9 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
 
 
 @pytest.mark.slow
-def test_the_json_is_all_that_is_known(fleet: Fleet, lamps: Path) -> None:
+def test_the_json_is_all_that_is_known(today: str, fleet: Fleet, lamps: Path) -> None:
     (lamps / WAIVERS_FILE).write_text(WAIVER)
-    known = asdict(of(lamps)) | {"path": "lamps", "updated": str(date.today())}
+    known = asdict(of(lamps)) | {"path": "lamps", "updated": today}
     waiver = {"path": "/owned*", "reason": "Ours is faster.", "expires": "2027-03-01"}
 
     run = fleet(lamps.parent, "status", "lamps", "--json")
@@ -202,14 +204,14 @@ def test_the_json_is_all_that_is_known(fleet: Fleet, lamps: Path) -> None:
     assert run.code == 0
     assert json.loads(run.output) == {
         "format": 1,
-        "date": str(date.today()),
+        "date": today,
         "services": [known | {"waivers": [waiver]}],
     }
 
 
 @pytest.mark.slow
 def test_the_table_has_a_row_for_each_service_and_shows_names_as_they_are(
-    fleet: Fleet, toy: Toy, lamps: Path, tmp_path: Path
+    today: str, fleet: Fleet, toy: Toy, lamps: Path, tmp_path: Path
 ) -> None:
     toy.release("v1.1.0", {"template/next.txt": "next\n"})
     hostile = toy.service(tmp_path / "hostile", service_name="[red]\x1b[31mred")
@@ -219,7 +221,6 @@ def test_the_table_has_a_row_for_each_service_and_shows_names_as_they_are(
     run = fleet(tmp_path, "status", "lamps", "hostile", "nothing", "--conflicts")
 
     rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in run.output.splitlines()]
-    today = str(date.today())
     assert [row for row in rows if row] == [
         ["lamps", "v1.0.0", "1", today, "Makefile", "", ""],
         ["[red]�[31mred", "v1.0.0", "1", today, "", "", ""],

@@ -1,6 +1,7 @@
 """Processes that serve, and the Postgres behind them. All are stopped, whatever a test does."""
 
 import asyncio
+import contextlib
 import importlib
 import os
 import signal
@@ -41,16 +42,18 @@ def until(condition: Callable[[], ResultT | None], what: str) -> ResultT:
 
 
 def free_port() -> int:
-    """Below the range from which the kernel takes ports for clients, each worker its own share."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 16
-    for port in range(12000 + worker * 1000 + os.getpid() % 900, 13000 + worker * 1000):
-        with socket.socket() as probe:
+    """Below the range from which the kernel takes ports for clients. Nobody is given it twice.
+
+    A UDP socket of the same number, open as long as this process, tells other runs that it's ours.
+    """
+    for port in range(12000, 28000):
+        with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+            probe.bind(("127.0.0.1", port))
+            with socket.socket(type=socket.SOCK_DGRAM) as claim:
+                claim.bind(("127.0.0.1", port))
+                claim.detach()
+            return port
     raise AssertionError("There is no free port.")
 
 

@@ -1,6 +1,6 @@
 """Turns every error into a problem: ours, FastAPI's, pydantic's and the database's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from fastapi import FastAPI, Request, Response
@@ -63,11 +63,25 @@ def _pointer(location: Sequence[int | str]) -> str:
 
 async def answer_database_error(request: Request, error: Exception) -> Response:
     """Answer errors that the client can act on; others are unhandled exceptions."""
-    explained = explain(error, request.method)
+    explained = explain(error, request.method, _given(request))
     if explained is None:
         raise error
     explained.__cause__ = error
     return await answer_app_error(request, explained)
+
+
+def _given(request: Request) -> dict[str, str]:
+    """Where each value of the request is, by its name."""
+    # Only a body that FastAPI has read: to read another one here could wait for ever.
+    body = getattr(request, "_json", None)
+    places: dict[str, Mapping[str, object]] = {
+        "query": request.query_params,
+        "path": request.path_params,
+        "body": body if isinstance(body, dict) else {} if body is None else {"": body},
+    }
+    return {
+        name: f"/{place}{_pointer([name])}" for place, values in places.items() for name in values
+    }
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -1,0 +1,46 @@
+"""What the tests and all that they start inherit: the same in every shell, hook and CI job."""
+
+import os
+import signal
+from pathlib import Path
+
+NOBODYS = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "COPIER_SETTINGS_PATH": str(Path(__file__).with_name("copier_settings.yml")),
+}
+# Terminals, CI systems, hooks of git, `make` above us, settings of services and of pytest.
+HIDDEN = {"CI", "GITHUB_ACTIONS", "GITLAB_CI", "COLUMNS", "LINES", "CDPATH", "BASH_ENV"}
+HIDDEN |= {"NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+HIDDEN |= {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "LANGUAGE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS"}
+HIDDEN |= {"PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONUNBUFFERED"}
+HIDDEN |= {"UV_FROZEN", "UV_LOCKED", "UV_NO_SYNC", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT"}
+HIDDEN |= {"POSTGRES_URL", "TEST_POSTGRES_URL", "DATABASE_URL", "ENVIRONMENT", "ENV_FILE"}
+HIDDEN |= {"DEBUG", "PORT", "HOST", "WEB_CONCURRENCY"}
+PREFIXES = ("GIT_", "LC_", "PG")
+KEPT = {"PG_BIN_DIR", "GIT_SSL_CAINFO"}
+# `nohup` and the `&` of a script ignore some of them, and a child inherits that.
+STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+
+def make_neutral() -> None:
+    """Call it before copier is imported, which reads git's environment then."""
+    for name in [*os.environ]:
+        if name in HIDDEN or (name.startswith(PREFIXES) and name not in KEPT):
+            del os.environ[name]
+    os.environ |= NOBODYS | {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    # No proxy stands between a test and what it serves.
+    os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost," + no_proxy())
+    # The uv that runs these tests serves the Makefiles of services too: none gets another one.
+    if uv := os.environ.get("UV"):
+        os.environ["PATH"] += os.pathsep + str(Path(uv).absolute().parent)
+    os.umask(0o022)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    for number in STOPPING:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # We go on ignoring it; what we start gets the default, for a handler isn't inherited.
+            signal.signal(number, lambda *_: None)
+
+
+def no_proxy() -> str:
+    return os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
