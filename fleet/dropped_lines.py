@@ -29,11 +29,24 @@ def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
     changed = []
     for path, unwanted in dropped_lines.items():
         lines = _lines(folder / path)
-        kept = [line for line in lines if line.strip() not in {each.encode() for each in unwanted}]
+        kept = _without(lines, {line.encode() for line in unwanted})
         if len(kept) < len(lines):
             (folder / path).write_bytes(b"".join(kept))
             changed.append(path)
     return changed
+
+
+def _without(lines: list[bytes], unwanted: Collection[bytes]) -> list[bytes]:
+    """What stood between two empty lines leaves one of them behind."""
+    kept: list[bytes] = []
+    was_dropped = False
+    for line in lines:
+        is_dropped = line.strip() in unwanted
+        is_second_empty = was_dropped and not line.strip() and kept and not kept[-1].strip()
+        if not (is_dropped or is_second_empty):
+            kept.append(line)
+        was_dropped = is_dropped
+    return kept
 
 
 def _lines(file: Path) -> list[bytes]:

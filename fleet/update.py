@@ -16,7 +16,7 @@ from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
 from fleet.rewriting import moves
-from fleet.rewriting.files import Carried, carry
+from fleet.rewriting.files import Carried, carry, sorted_before
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 
@@ -70,9 +70,10 @@ def update(
         service, template, after, data, new_seeds=seeds, dropped_lines=dropped
     )
     edited = changed_here(service, renders.old, ownership)
+    were_sorted = sorted_before(service, moved)
     merge.merge(service, renders, dropped_lines=dropped)
     left_deleted = merge.leave_deleted(service)
-    carried = carry(service, moved, renders.new)
+    carried = carry(service, moved, renders.new, were_sorted=were_sorted)
     return Update(
         before=service.version,
         after=template.describe(after),

@@ -49,7 +49,7 @@ class Imports(cst.CSTVisitor):
             if binding.moved and binding.moved.reason:
                 line = self.get_metadata(PositionProvider, node).start.line
                 self._findings.leave(line, gone(binding.moved))
-            elif binding.moved:
+            elif binding.moved and not binding.is_dropped:
                 self._findings.note(binding.moved)
         return bound if any(binding.is_changed for binding in bound) else []
 

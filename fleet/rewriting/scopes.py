@@ -24,8 +24,9 @@ class Origin:
         return self.bindings[0].is_path
 
     def keep(self) -> None:
+        """A use keeps `import a.b` if it spells all of it: any import of a package binds `a`."""
         for binding in self.bindings:
-            binding.is_kept = True
+            binding.is_kept |= not binding.is_path or binding.local == self.path
 
     def need(self, module: str, local: str) -> None:
         for binding in self.bindings:

@@ -88,3 +88,14 @@ def test_a_dropped_line_that_the_service_has_changed_is_a_conflict(
     run = fleet(lamps, "service", "update")
 
     assert (run.code, "shared.txt: changed here" in run.output) == (2, True)
+
+
+def test_a_dropped_line_between_two_empty_ones_leaves_one_of_them(
+    fleet: Fleet, released: Toy, lamps: Path
+) -> None:
+    edit(lamps, "shared.txt", "line 4\nline 5\nline 6\n", "\nline 5\n\n")
+
+    run = fleet(lamps, "service", "update")
+
+    assert run.code == 0
+    assert (lamps / "shared.txt").read_text() == LINES.replace("line 4\nline 5\nline 6\n", "\n")
