@@ -1,4 +1,4 @@
-# `make` lists what there is.
+# `make` lists the targets.
 
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
@@ -20,29 +20,29 @@ demo: $(UV) ## Render a service into build/demo and run it (PORT=9000 make demo)
 	@cd build/render/demo && find . -type f > ../../demo.files && cp -R . ../../demo
 	@MAKE_COMMAND="make demo" $(MAKE) --no-print-directory -C build/demo dev
 
-test: $(UV) check ## Test everything, in a size that takes minutes
+test: $(UV) check ## Check, and run the tests (minutes)
 	@$(RUN) pytest -n auto -m "not system"
 
-test-fast: $(UV) ## Test what takes seconds
+test-fast: $(UV) ## Run the fast tests (seconds)
 	@$(RUN) pytest -n auto -m "not slow and not system"
 
-test-full: $(UV) check ## Test everything in full size
+test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto -m "not system" --full
 
-test-system: $(UV) ## Test what needs packages of Debian: Postgres 15, Chromium
+test-system: $(UV) ## Run the tests that need Debian packages: Postgres 15, Chromium
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
 
-bench: $(UV) ## Measure a service beside others, in docs/benchmarks/ (20 minutes)
+bench: $(UV) ## Measure a service against others, in docs/benchmarks/ (20 minutes)
 	@$(RUN) python -m benchmarks
 
-check: $(UV) ## Check format, lint and types of the template's own code
+check: $(UV) ## Check format, lint and types of this repository's code
 	@$(RUN) ruff format --check
 	@$(RUN) ruff check
 	@$(RUN) mypy
 
-format: $(UV) ## Format, and mend what the linter can
+format: $(UV) ## Format, and fix what the linter can
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
 

@@ -1,1 +1,1 @@
-"""What a service costs beside what it could cost: `python -m benchmarks --help`."""
+"""Measures a service against alternatives: `python -m benchmarks --help`."""

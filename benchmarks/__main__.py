@@ -1,4 +1,4 @@
-"""`python -m benchmarks` renders a service and measures it beside others, in docs/benchmarks/."""
+"""Renders a service and measures it against alternatives, with results in docs/benchmarks/."""
 
 import argparse
 import json
@@ -22,11 +22,13 @@ DOCS = ROOT / "docs" / "benchmarks"
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="full")
-    parser.add_argument("--service", type=Path, help="a rendered service, synced; else a new one")
+    parser.add_argument(
+        "--service", type=Path, help="a rendered and synced service; a new one by default"
+    )
     parser.add_argument("--output", type=Path, default=DOCS)
     options = parser.parse_args(arguments)
     command = " ".join(["python -m benchmarks", *arguments])
-    pin(SECOND)  # ourselves, Postgres and the load; servers move to the other core
+    pin(SECOND)  # this process, Postgres and the load; servers move to the other core
     with tempfile.TemporaryDirectory() as folder:
         service = (options.service or new_service(Path(folder))).resolve()
         with migrated_database(service) as url:
@@ -38,7 +40,7 @@ def main(arguments: list[str]) -> None:
 
 
 def new_service(folder: Path) -> Path:
-    """A service of the working tree, with what it needs in production."""
+    """A service rendered from the working tree, with its production dependencies."""
     service = render(snapshot(folder / "template"), folder / "my-service")
     sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
     subprocess.run(sync, cwd=service, env=clean_environment(), check=True)

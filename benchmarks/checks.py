@@ -1,4 +1,4 @@
-"""What every contender must do before it is measured: the same work, answered in the same words."""
+"""Checks every contender before it is measured: it must give the service's answers."""
 
 from typing import Any
 from uuid import uuid4
@@ -11,16 +11,16 @@ WATCHED = ("name", "attributes")
 
 
 def check(contender: Contender, url: str) -> None:
-    """Raises `AssertionError` for an answer that is not the service's."""
+    """Raises `AssertionError` if an answer differs from the service's."""
     with httpx.Client(base_url=url, trust_env=False) as client:
         _check_reads(client)
         _check_writes(client)
-        if contender in {RAW, USUAL, SERVICE}:  # the limit, and a service in parts, know no errors
+        if contender in {RAW, USUAL, SERVICE}:  # the others have no error handling
             _check_errors(client)
 
 
 def cursors(url: str) -> list[str]:
-    """Places in the list of items, from which it can be read on."""
+    """Cursors at different places in the list of items."""
     found: list[str] = []
     with httpx.Client(base_url=url, trust_env=False) as client:
         while len(found) < 9:
@@ -30,7 +30,7 @@ def cursors(url: str) -> list[str]:
 
 
 def item(number: int) -> dict[str, Any]:
-    """An item as it is there from the beginning."""
+    """An item as the database is filled with it."""
     minutes, seconds = divmod(number, 60)
     return {
         "id": item_path(number).removeprefix("/items/"),

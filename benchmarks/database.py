@@ -1,4 +1,4 @@
-"""The database of a benchmark: a throw-away server, the service's migrations, and rows."""
+"""The database of a benchmark: a throw-away server, the service's tables, and rows."""
 
 import asyncio
 import subprocess
@@ -41,7 +41,7 @@ def migrated_database(service: Path) -> Iterator[str]:
 
 
 def fill(url: str) -> None:
-    """Have the `ROWS` items in it, as they were in the beginning, and no other."""
+    """Reset the table to the `ROWS` initial items."""
     execute(url, *FILL)
 
 
@@ -50,7 +50,7 @@ def version(url: str) -> str:
 
 
 def execute(url: str, *statements: str) -> str:
-    """Run each in a transaction of its own. The first value of the last one's answer."""
+    """Run each statement in its own transaction. Returns the first value of the last result."""
 
     async def run() -> str:
         connection = await asyncpg.connect(url)

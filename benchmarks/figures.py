@@ -1,4 +1,4 @@
-"""Figures of rounds: medians, ratios, and how far they spread."""
+"""Statistics of rounds: medians, ratios, and their spread."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ def median(rows: Iterable[Row], value: str) -> float:
 
 
 def ratios(rows: Sequence[Row], name: str, reference: str, value: str = "rps") -> list[float]:
-    """Of the two contenders, round by round."""
+    """The ratio of two contenders in each round."""
     ours = {row["round"]: row[value] for row in rows if row["contender"] == name}
     theirs = {row["round"]: row[value] for row in rows if row["contender"] == reference}
     return [ours[number] / theirs[number] for number in ours]
 
 
 def spread(numbers: Sequence[float]) -> str:
-    """The median, and in brackets the least and the most."""
+    """The median, and in parentheses the minimum and the maximum."""
     return f"{statistics.median(numbers):.2f} ({min(numbers):.2f} to {max(numbers):.2f})"
 
 
@@ -29,5 +29,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def values(rows: Iterable[Row], key: str) -> list[Any]:
-    """What occurs there, once each, in the order of the rows."""
+    """The distinct values of a key, in the order of the rows."""
     return list(dict.fromkeys(row[key] for row in rows))

@@ -1,4 +1,4 @@
--- Sends the requests of a file, each line "METHOD PATH BODY", and prints what came of it as JSON.
+-- Sends the requests in a file, each line "METHOD PATH BODY", and prints the result as JSON.
 local requests = {}
 local sent = 0
 

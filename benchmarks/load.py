@@ -1,4 +1,4 @@
-"""Load: as many connections as one likes, each with one request under way. wrk, or Python."""
+"""Load over a number of connections, each with one request in flight: by wrk, or by Python."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ LENGTH = b"content-length: "
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it. `failed` are connections that broke and answers other than 2xx."""
+    """The result of a load. `failed` counts broken connections and answers other than 2xx."""
 
     requests: int
     seconds: float
@@ -30,7 +30,7 @@ class Result:
 
 
 def load(port: int, requests: Sequence[Request], *, connections: int, seconds: int) -> Result:
-    """Send the requests, again from the first when they are used up."""
+    """Send the requests in order, and again from the first."""
     if shutil.which("wrk"):
         return _wrk(port, requests, connections, seconds)
     return asyncio.run(send(port, requests, connections, seconds))
@@ -39,8 +39,8 @@ def load(port: int, requests: Sequence[Request], *, connections: int, seconds: i
 def generator() -> str:
     if not shutil.which("wrk"):
         return "benchmarks/load.py"
-    said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
-    return " ".join(said.split()[:2])
+    text = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
+    return " ".join(text.split()[:2])
 
 
 def _wrk(port: int, requests: Sequence[Request], connections: int, seconds: int) -> Result:
@@ -50,12 +50,12 @@ def _wrk(port: int, requests: Sequence[Request], connections: int, seconds: int)
         size = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
         url = f"http://127.0.0.1:{port}"
         command = ["wrk", *size, "-s", str(SCRIPT), url, "--", file.name]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return Result(**json.loads(said.splitlines()[-1]))
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return Result(**json.loads(output.splitlines()[-1]))
 
 
 async def send(port: int, requests: Sequence[Request], connections: int, seconds: int) -> Result:
-    """Load by Python alone, which takes ten times the CPU of wrk."""
+    """Load by Python alone, which uses ten times the CPU of wrk."""
     messages = cycle([_message(request) for request in requests])
     answers: list[tuple[float, bool]] = []
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Measures contenders beside each other, round by round, so that all meet the same machine."""
+"""Measures contenders in turn, round by round, so that all run under the same conditions."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from benchmarks.plan import WORKS, Contender, Size
 from benchmarks.server import Server, import_seconds, serve
 from benchmarks.wire import Wire, counting
 
-PER_SECOND = 15_000  # more than any contender answers: a name that is posted twice is refused
+PER_SECOND = 15_000  # more than any contender answers: a second POST of a name would be refused
 COUNTED = 20
 JSON = {"Content-Type": "application/json"}
 WARM_UP = -1
@@ -30,7 +30,7 @@ class Load(NamedTuple):
 
 
 def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
-    """All that a size asks for: facts of each contender, loads, and the service without parts."""
+    """Everything in a size: facts of each contender, loads, and the service without parts."""
     starts = _starts(service, url, size)
     facts = [
         {"contender": contender.name, **starts[contender], **_fact(contender, service, url, size)}
@@ -45,7 +45,7 @@ def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
 
 
 def _rounds(service: Path, url: str, size: Size, processes: int) -> Iterator[Row]:
-    """Each round gives each load to each contender, one after the other."""
+    """In each round, run each load against each contender in turn."""
     with ExitStack() as stack:
         servers = [
             stack.enter_context(serve(contender, service, url, processes=processes))
@@ -89,7 +89,7 @@ def _sample(server: Server, given: Load, cursors: Sequence[str]) -> Row:
 
 
 def _starts(service: Path, url: str, size: Size) -> dict[Contender, Row]:
-    """Seconds to import, and from the start of a process to its first answer."""
+    """The seconds of an import, and from a process's start to its first answer."""
     found: dict[Contender, Row] = {
         each: {"import_s": [], "ready_s": []} for each in size.contenders
     }
@@ -102,7 +102,7 @@ def _starts(service: Path, url: str, size: Size) -> dict[Contender, Row]:
 
 
 def _fact(contender: Contender, service: Path, url: str, size: Size) -> Row:
-    """Round trips of each work, and the memory that a process has after some."""
+    """Round trips per kind of work, and a process's memory after some work."""
     database.fill(url)
     with counting(url) as wire, serve(contender, service, wire.url) as server:
         checks.check(contender, server.url)
@@ -111,7 +111,7 @@ def _fact(contender: Contender, service: Path, url: str, size: Size) -> Row:
 
 
 def _round_trips(work: str, server: Server, wire: Wire) -> float:
-    """Of one request: those of many, divided. The first ones, which prepare, are not counted."""
+    """The mean per request. The first requests, which prepare statements, do not count."""
     cursors = checks.cursors(server.url)
     counts = []
     with httpx.Client(base_url=server.url, trust_env=False) as client:

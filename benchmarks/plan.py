@@ -1,4 +1,4 @@
-"""What is measured: contenders, kinds of work, sizes."""
+"""The plan of a benchmark: contenders, kinds of work, sizes."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ ROWS = 1000
 
 @dataclass(frozen=True)
 class Contender:
-    """An ASGI application, importable beside the rendered service's `app`, and its environment."""
+    """An ASGI application that can import the rendered service's `app`, and its environment."""
 
     name: str
     app: str
@@ -19,7 +19,7 @@ class Contender:
 
 
 def part(name: str, without: str) -> Contender:
-    """The service without one of its parts: what is missing there is what the part costs."""
+    """The service without one of its parts. The difference is what the part costs."""
     return Contender(name, "contenders.parts:app", {"WITHOUT": without})
 
 
@@ -52,7 +52,7 @@ Requests = Iterator[Request]
 
 
 def item_path(number: int) -> str:
-    """The path of one of the `ROWS` items that are there from the beginning."""
+    """The path of one of the `ROWS` initial items."""
     return f"/items/00000000-0000-4000-8000-{number:012}"
 
 
@@ -74,7 +74,7 @@ def patch_one(_: Sequence[str]) -> Request:
 
 
 def mixed(cursors: Sequence[str]) -> Request:
-    """Four reads and one write of five."""
+    """Four reads to one write."""
     works = (get_one, get_one, get_one, list_20, random.choice((post_one, patch_one)))
     return random.choice(works)(cursors)
 
@@ -90,7 +90,7 @@ WORKS = {
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured. `seconds` of load by number of connections."""
+    """The size of a benchmark. `seconds` are those of a load, by number of connections."""
 
     rounds: int
     seconds: dict[int, int]

@@ -1,4 +1,4 @@
-"""A plot by hand: bars of requests per second, as few lines of SVG as it takes."""
+"""Plots requests per second as bars, in plain SVG."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ PLOTTED = {"connections": 32, "processes": 1}
 
 
 def svg(rows: Sequence[dict[str, Any]]) -> str:
-    """A group of bars for each work. The limit, far above the others, would hide them."""
+    """A group of bars per kind of work, without the limit, which would dwarf the others."""
     shown = [r for r in rows if PLOTTED.items() <= r.items() and r["contender"] != LIMIT.name]
     works = list(dict.fromkeys(row["work"] for row in shown))
     names = list(dict.fromkeys(row["contender"] for row in shown))

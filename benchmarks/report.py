@@ -1,4 +1,4 @@
-"""Tables of what was measured: results.json, as Markdown."""
+"""Writes results.json as Markdown tables."""
 
 import json
 import platform
@@ -34,8 +34,8 @@ print(json.dumps({{"python": platform.python_version(), **versions}}))
 def about(service: Path, url: str, command: str) -> dict[str, Any]:
     """The circumstances of a run."""
     run = [python(service), "-c", VERSIONS]
-    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    versions = {**json.loads(said), "postgres": database.version(url), "load": generator()}
+    output = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    versions = {**json.loads(output), "postgres": database.version(url), "load": generator()}
     return {
         "command": command,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -46,7 +46,7 @@ def about(service: Path, url: str, command: str) -> dict[str, Any]:
 
 
 def write(folder: Path) -> None:
-    """results.md and results.svg, from results.json."""
+    """Write results.md and results.svg from results.json."""
     measured = json.loads((folder / "results.json").read_text())
     loads = measured["loads"]
     sections = [
@@ -63,7 +63,7 @@ def write(folder: Path) -> None:
 def _about(given: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in given["versions"].items())
     return (
-        "# Results\n\n[README.md](README.md) tells what they mean.\n\n"
+        "# Results\n\n[README.md](README.md) explains them.\n\n"
         f"`{given['command']}`, {given['date']}, {given['machine']}. {versions}. Served by "
         f"`python -m uvicorn APP {given['flags']}`.\n\n![GET one by id](results.svg)\n"
     )
@@ -82,7 +82,7 @@ def _loads(rows: list[Row], processes: int) -> str:
 
 
 def _cell(rows: list[Row]) -> Iterable[list[object]]:
-    """A line for each contender: medians, and ratios of the same round."""
+    """A line per contender: medians, and ratios within the same round."""
     for name in values(rows, "contender"):
         own = [row for row in rows if row["contender"] == name]
         compared = [spread(ratios(rows, name, other.name)) for other in (RAW, USUAL)]
@@ -92,7 +92,7 @@ def _cell(rows: list[Row]) -> Iterable[list[object]]:
 
 
 def _scaling(rows: list[Row]) -> str:
-    """Two processes beside one: as it was, and with the whole of two cores to themselves."""
+    """Two processes compared with one: as measured, and with two cores to themselves."""
     if 2 not in values(rows, "processes"):
         return ""
     lines = []
@@ -126,7 +126,7 @@ def _facts(rows: list[Row]) -> str:
 
 
 def _parts(rows: list[Row]) -> str:
-    """What each part costs: the service without it."""
+    """The cost of each part: the service compared with the service without it."""
     if not rows:
         return ""
     lines = [

@@ -1,4 +1,4 @@
-"""A contender as it runs in production: its process, and what the kernel says about that."""
+"""Runs a contender as in production, and reads its process's CPU and memory from the kernel."""
 
 import contextlib
 import os
@@ -15,20 +15,20 @@ from tests.support.serving import clean_environment, free_port, stop_group
 
 HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")
-# Those of `make serve`.
+# The flags of `make serve`.
 FLAGS = "--proxy-headers --no-server-header --timeout-keep-alive 75 --timeout-graceful-shutdown 30"
 FIRST, SECOND = 0, 1  # cores
 
 
 def pin(*cores: int, pid: int = 0) -> None:
-    """Keep a process, and those that it will start, on these cores. Only Linux can."""
+    """Keep a process, and those that it starts, on these cores. Works on Linux only."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > SECOND:
         os.sched_setaffinity(pid, cores)
 
 
 @dataclass(frozen=True)
 class Server:
-    """A contender that answers."""
+    """A running contender."""
 
     contender: Contender
     pid: int
@@ -40,18 +40,18 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def processes(self) -> list[int]:
-        """Those that serve: the workers where there are any, without their parent."""
+        """The serving processes: the workers without their parent, or the only process."""
         children = _read(self.pid, f"task/{self.pid}/children").split()
         workers = [int(pid) for pid in children if "spawn_main" in _read(int(pid), "cmdline")]
         return workers or [self.pid]
 
     def cpu_seconds(self) -> float:
-        """Used by them so far."""
+        """The CPU time that its processes have used."""
         stats = [_read(pid, "stat").rpartition(")")[2].split() for pid in self.processes()]
         return sum(int(user) + int(system) for *_, user, system in (s[:13] for s in stats)) / TICKS
 
     def megabytes(self) -> float:
-        """The mean resident set of its processes."""
+        """The mean resident set size of its processes."""
         pids = self.processes()
         pages = [int(_read(pid, "statm").split()[1]) for pid in pids]
         return sum(pages) / len(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -61,7 +61,7 @@ class Server:
 def serve(
     contender: Contender, service: Path, postgres_url: str, *, processes: int = 1
 ) -> Iterator[Server]:
-    """Start it by the service's production command, on a core of its own if one process serves."""
+    """Start a contender by the production command, on its own core if it is one process."""
     port = free_port()
     command = [python(service), "-m", "uvicorn", contender.app, "--port", str(port), *FLAGS.split()]
     process = subprocess.Popen(
@@ -89,7 +89,7 @@ def python(service: Path) -> str:
 
 
 def import_seconds(contender: Contender, service: Path, postgres_url: str) -> float:
-    """How long a new process takes to import the application."""
+    """How many seconds a new process takes to import the application."""
     code = f"import time; t = time.perf_counter(); import {contender.app.partition(':')[0]}; "
     result = subprocess.run(
         [python(service), "-c", code + "print(time.perf_counter() - t)"],
@@ -103,7 +103,7 @@ def import_seconds(contender: Contender, service: Path, postgres_url: str) -> fl
 
 
 def _wait(url: str) -> float:
-    """The seconds until it answers from its database."""
+    """The seconds until the server answers from its database."""
     started = time.perf_counter()
     with httpx.Client(base_url=url, trust_env=False) as client:
         while time.perf_counter() < started + 60:

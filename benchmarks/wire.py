@@ -1,4 +1,4 @@
-"""Counts round trips on the wire, between a service and its Postgres."""
+"""Counts the round trips between a service and its Postgres."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ SOCKET = ".s.PGSQL.5432"
 
 
 class Wire:
-    """A socket in front of the server's."""
+    """A proxy socket in front of the server's."""
 
     def __init__(self, url: str, folder: str) -> None:
         parts = urlsplit(url)
@@ -35,7 +35,7 @@ class Wire:
 
         async def ask() -> None:
             while data := await client.read(65536):
-                self.round_trips += answered.is_set()  # what follows before the answer is free
+                self.round_trips += answered.is_set()  # data sent before the answer costs none
                 answered.clear()
                 to_server.write(data)
             to_server.close()
@@ -51,7 +51,7 @@ class Wire:
 
 @contextmanager
 def counting(url: str) -> Iterator[Wire]:
-    """A URL of the same database, whose round trips are counted."""
+    """A proxy of the same database that counts round trips."""
     with TemporaryDirectory(prefix="wire-") as folder:
         wire = Wire(url, folder)
         threading.Thread(target=wire.run, daemon=True).start()

@@ -82,9 +82,20 @@ def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = N
         raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
 
 
-def conflicts(service: Service) -> dict[str, str]:
-    """Why each path could not be merged."""
-    return {path: REASONS[letters] for path, letters in _unmerged(service).items()}
+def conflicts(service: Service, moved: Mapping[str, str]) -> dict[str, str]:
+    """Why each path could not be merged; `moved` is where the template's files went."""
+    return {
+        path: f"changed here, moved to {moved[path]} by the template"
+        if letters == "UD" and path in moved
+        else REASONS[letters]
+        for path, letters in _unmerged(service).items()
+    }
+
+
+def keeps(service: Service, renders: Renders, path: str) -> bool:
+    """Whether the service goes on with a file of its own where the template has a seed."""
+    rendered = git.run(service.folder, "cat-file", "-e", f"{renders.new}:./{path}")
+    return bool(rendered.returncode) and (service.folder / path).is_file()
 
 
 def leave_deleted(service: Service) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from fleet import branches, clones, git
 from fleet.errors import FleetError
 from fleet.propose import identity, propose
+from fleet.rewriting.files import Carried
 from fleet.service import Service
 from fleet.template import Template
 
@@ -42,6 +43,10 @@ class Move:
     """Why each path could not be merged."""
     note: str = ""
     """Why it was refused, how its checks failed, whether the branch was there already."""
+    carried: list[Carried] = field(default_factory=list)
+    """Files that use what the template has moved: what was rewritten, and what is left."""
+    recipes: str = ""
+    """What is to be done by hand."""
     patch: str = ""
     seconds: float = 0.0
 
@@ -108,6 +113,7 @@ def _found(service: Service, plan: Move) -> Move:
 
 def _made(clone: Service, template: Template, order: Order, plan: Move) -> Move:
     proposal = propose(clone, template, to=plan.after)
+    plan = replace(plan, carried=proposal.carried, recipes=proposal.recipes)
     note = "" if proposal.locked else "uv.lock does not fit: run `make lock` on the branch."
     if proposal.conflicts:
         return replace(plan, outcome=Outcome.CONFLICTS, conflicts=proposal.conflicts, note=note)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fleet import branches, git, report
 from fleet.errors import FleetError
 from fleet.merge import IDENTITY
+from fleet.rewriting.files import Carried
 from fleet.service import Service
 from fleet.template import Template
 from fleet.update import Update, update
@@ -22,6 +23,8 @@ class Proposal:
     """Why each path could not be merged."""
     locked: bool
     """Whether uv.lock, where there is one, fits pyproject.toml."""
+    carried: list[Carried]
+    recipes: str
 
 
 def propose(service: Service, template: Template, *, to: str = "", leave_out: str = "") -> Proposal:
@@ -40,7 +43,7 @@ def propose(service: Service, template: Template, *, to: str = "", leave_out: st
     locked = _lock(service, made)
     _commit(service, made)
     body = report.pull_request(made, patch=patch, left_out=leave_out, lock=locked)
-    return Proposal(branch, body, made.conflicts, locked)
+    return Proposal(branch, body, made.conflicts, locked, made.carried, made.recipes)
 
 
 def _switch(service: Service, branch: str) -> None:
@@ -67,7 +70,8 @@ def _without(made: Update, folder: str) -> Update:
 
     changed = {owner: list(filter(outside, paths)) for owner, paths in made.changed.items()}
     conflicts = {path: why for path, why in made.conflicts.items() if outside(path)}
-    return replace(made, changed=changed, conflicts=conflicts)
+    carried = [file for file in made.carried if outside(file.path)]
+    return replace(made, changed=changed, conflicts=conflicts, carried=carried)
 
 
 def _lock(service: Service, made: Update) -> bool:
@@ -85,7 +89,8 @@ def _commit(service: Service, made: Update) -> None:
     trailers = [
         f"--trailer={branches.CONFLICT}: {path}: {why}" for path, why in made.conflicts.items()
     ]
-    message = ("-m", report.subject(made), *trailers)
+    told = report.told(made)
+    message = ("-m", report.subject(made), *(("-m", told) if told else ()), *trailers)
     git.git(service.folder, "add", "--all", ".")
     git.git(service.folder, "commit", "--no-verify", "--quiet", *message, **identity(service))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from fleet.output import printable
 from fleet.ownership import Owner
 from fleet.update import Update
 
@@ -38,8 +39,26 @@ def summary(update: Update) -> str:
             (f"{path}: additions belong in {place}" for path, place in update.edited.items()),
         ),
         listed("Changed in the template, still deleted here", update.left_deleted),
-        f"# To do by hand\n\n{update.recipes}" if update.recipes else "",
+        told(update),
         f"# What is new\n\n{update.changelog}" if update.changelog else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def told(update: Update) -> str:
+    """What the update did to the service's own files, and what it leaves to people."""
+    files = [(printable(file.path), file) for file in update.carried]
+    parts = [
+        listed(
+            "Rewritten, because the template has moved what they use",
+            (f"{path}: {old} -> {new}" for path, it in files for old, new in it.changes.items()),
+        ),
+        listed(
+            "Left to you, because it could not be rewritten safely",
+            (f"{path}:{left.line}: {left.reason}" for path, it in files for left in it.left),
+        ),
+        listed("Kept as you had changed them; they are the service's own now", update.own),
+        f"# To do by hand\n\n{update.recipes}" if update.recipes else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -16,6 +16,7 @@ from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
 from fleet.rewriting import moves
+from fleet.rewriting.files import Carried, carry
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 
@@ -36,6 +37,10 @@ class Update:
     left_deleted: list[str]
     """Files that the service had deleted and the template changed."""
     changelog: str
+    carried: list[Carried]
+    """The service's files that use what the template has moved."""
+    own: list[str]
+    """Edited files that belong to the service from now on."""
     recipes: str
     """What is left to do by hand, from UPGRADING.md, for a service with these answers."""
     renders: Renders
@@ -67,16 +72,19 @@ def update(
     edited = changed_here(service, renders.old, ownership)
     merge.merge(service, renders, dropped_lines=dropped)
     left_deleted = merge.leave_deleted(service)
+    carried = carry(service, moved, renders.new)
     return Update(
         before=service.version,
         after=template.describe(after),
         changed=_changed(service, ownership),
-        conflicts=merge.conflicts(service),
+        conflicts=merge.conflicts(service, moves.files(moved)),
         edited=edited,
         left_deleted=left_deleted,
         changelog=changelog.between(
             template.read(service.version, "CHANGELOG.md"), template.read(after, "CHANGELOG.md")
         ),
+        carried=carried,
+        own=[path for path in seeds if merge.keeps(service, renders, path)],
         recipes=recipes.between(
             template.read(service.version, "UPGRADING.md"),
             template.read(after, "UPGRADING.md"),

@@ -1,23 +1,23 @@
-"""Names what moved since the last release without a move that says so: `python -m releases.guard`.
+"""Finds what has moved since the last release without a record: `python -m releases.guard`.
 
-Services update by `releases/next/moves.toml`. It must name each file of the template that is gone
-and each public name of `app/core` that is gone, and only targets that exist.
+Services update by `releases/next/moves.toml`. It must name each file of the template that is gone,
+each public name of `app` that is gone, and each new seed; and only targets that exist.
 """
 
 import ast
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 
-from packaging.version import Version
-
+from fleet.ownership import Owner, Ownership
 from fleet.rewriting.moves import NEXT, Moves
 from fleet.rewriting.resolution import Names
+from releases import history
 
 ROOT = Path(__file__).parents[1]
 MOVES = f"releases/{NEXT}/moves.toml"
-TEMPLATE, CORE = "template/", "app/core/"
+TEMPLATE, PUBLIC = "template/", "app/"
+OWNERSHIP = "ownership.toml"
 SUFFIX = ".jinja"
 
 Read = Callable[[str], str]
@@ -25,22 +25,23 @@ Read = Callable[[str], str]
 
 def faults(root: Path = ROOT) -> list[str]:
     """A sentence for each: what is gone, and the way out."""
-    released = _last_release(root)
-    file = root / MOVES
-    moves = Moves.parse(file.read_text(encoding="utf-8") if file.exists() else "", MOVES)
-    before = _rendered(_git(root, "ls-tree", "-r", "--name-only", released, TEMPLATE))
-    after = _rendered(_git(root, "ls-files", TEMPLATE))
+    released = history.last_release(root)
+    moves = _moves(root)
+    owners = _owners(root, released)
+    before = _rendered(history.git(root, "ls-tree", "-r", "--name-only", released, TEMPLATE))
+    after = _rendered(history.git(root, "ls-files", TEMPLATE))
     after = {path: name for path, name in after.items() if (root / name).exists()}
 
     def old(path: str) -> str:
-        return _git(root, "show", f"{released}:{before[path]}")
+        return history.git(root, "show", f"{released}:{before[path]}")
 
     def new(path: str) -> str:
         return (root / after[path]).read_text(encoding="utf-8")
 
     return [
         *_gone_files(moves, before.keys() - after.keys()),
-        *_gone_names(moves, _names(before, old) - _names(after, new)),
+        *_new_seeds(moves, before.keys() & after.keys(), owners),
+        *_gone_names(moves, _names(_without_seeds(before, owners), old), _names(after, new)),
         *_missing_files(moves, set(after)),
         *_missing_names(moves, set(after), new),
     ]
@@ -49,13 +50,23 @@ def faults(root: Path = ROOT) -> list[str]:
 def _gone_files(moves: Moves, gone: set[str]) -> Iterator[str]:
     for path in sorted(gone - moves.files.keys() - moves.removed_files.keys()):
         way_out = f"add it to [files] of {MOVES}, or [removed_files]"
-        yield f"The template has no {path} any more: {way_out}."
+        yield f"The template no longer has {path}: {way_out}."
 
 
-def _gone_names(moves: Moves, gone: set[str]) -> Iterator[str]:
+def _new_seeds(moves: Moves, paths: Set[str], owners: tuple[Ownership, Ownership]) -> Iterator[str]:
+    before, after = owners
+    for path in sorted(paths - set(moves.seeds)):
+        if after.owner(path) is Owner.SEED and before.owner(path) is not Owner.SEED:
+            yield f"{path} has become a seed: add it to seeds of {MOVES}."
+
+
+def _gone_names(moves: Moves, before: set[str], after: set[str]) -> Iterator[str]:
+    """A name that went with its module must be there too."""
     names = Names([moves], "")
-    for name in sorted(name for name in gone if names.resolve(name) is None):
-        yield f"There is no {name} any more: add it to [names] or [removed] of {MOVES}."
+    for name in sorted(before - after):
+        moved = names.resolve(name)
+        if not moved or not (moved.reason or moved.path(name) in after):
+            yield f"{name} no longer exists: add it to [names] or [removed] of {MOVES}."
 
 
 def _missing_files(moves: Moves, paths: set[str]) -> Iterator[str]:
@@ -75,10 +86,10 @@ def _missing_names(moves: Moves, paths: set[str], read: Read) -> Iterator[str]:
 
 
 def _names(paths: dict[str, str], read: Read) -> set[str]:
-    """The public names of the core: modules, and what they define."""
+    """The public names of the service: modules, and what they define."""
     found = set()
     for path in paths:
-        if path.startswith(CORE) and path.endswith(".py") and not path.endswith("__init__.py"):
+        if path.startswith(PUBLIC) and path.endswith(".py") and not path.endswith("__init__.py"):
             module = path.removesuffix(".py").replace("/", ".")
             found |= {module, *(f"{module}.{name}" for name in _defined(read(path)))}
     return found
@@ -102,30 +113,29 @@ def _defined(source: str) -> set[str]:
 
 
 def _rendered(listed: str) -> dict[str, str]:
-    """The files of the template by the path that they render to."""
+    """The template's files, by the path that they render to."""
     return {name.removeprefix(TEMPLATE).removesuffix(SUFFIX): name for name in listed.splitlines()}
 
 
-def _last_release(root: Path) -> str:
-    """The commit of the newest release: declared, or the one that added its folder.
-
-    A release that is being prepared has none yet.
-    """
-    folders = sorted(root.glob("releases/v*/"), key=lambda folder: Version(folder.name))
-    commits = (_commit(root, folder) for folder in reversed(folders))
-    return next(filter(None, commits))
+def _without_seeds(paths: dict[str, str], owners: tuple[Ownership, Ownership]) -> dict[str, str]:
+    return {path: it for path, it in paths.items() if owners[1].owner(path) is not Owner.SEED}
 
 
-def _commit(root: Path, folder: Path) -> str:
-    if (folder / "commit").exists():
-        return (folder / "commit").read_text().strip()
-    added = ("log", "--diff-filter=A", "--format=%H", "--", f"{folder}/defaults.yml")
-    return _git(root, *added).strip()
+def _owners(root: Path, released: str) -> tuple[Ownership, Ownership]:
+    """Whose files are whose in the last release, and now."""
+    known = history.git(root, "ls-tree", "--name-only", released, OWNERSHIP)
+    before = history.git(root, "show", f"{released}:{OWNERSHIP}") if known else ""
+    file = root / OWNERSHIP
+    after = file.read_text(encoding="utf-8") if file.exists() else ""
+    return Ownership.parse(before), Ownership.parse(after)
 
 
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-c", "core.quotePath=false", *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+def _moves(root: Path) -> Moves:
+    """Those of the release that is being prepared, and perhaps has its version already."""
+    named = history.prepared(root)
+    files = [root / MOVES, *(folder / "moves.toml" for folder in named)]
+    file = next((file for file in files if file.exists()), None)
+    return Moves.parse(file.read_text(encoding="utf-8") if file else "", MOVES)
 
 
 if __name__ == "__main__":

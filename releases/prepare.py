@@ -1,7 +1,7 @@
 """Prepares a release in the working tree: `make release VERSION=1.2.0`.
 
-Gives the unreleased section of CHANGELOG.md its version and day, and records what `copier copy`
-answers. Read it, commit it, merge it: the release workflow tags the commit.
+Gives the unreleased section of CHANGELOG.md its version and date, and records the answers of
+`copier copy`. Review it, commit it, merge it: the release workflow tags the commit.
 """
 
 import re
@@ -24,10 +24,10 @@ UNRELEASED = re.compile(r"^## \[Unreleased\]\n\n(?=\S)(?!## )", re.MULTILINE)
 
 def prepare(version: str) -> None:
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
-        sys.exit(f"{version} is no version: write MAJOR.MINOR.PATCH, such as 1.2.0.")
+        sys.exit(f'"{version}" is not a version: write MAJOR.MINOR.PATCH, such as 1.2.0.')
     folders = sorted(ROOT.glob("releases/v*/"), key=lambda folder: Version(folder.name))
     if Version(folders[-1].name) >= Version(version):
-        sys.exit(f"{version} is not newer than the release before, {folders[-1].name}.")
+        sys.exit(f"{version} is not newer than the last release, {folders[-1].name}.")
     if faults := guard.faults():
         sys.exit("\n".join(faults))
     _name_the_unreleased(version)
@@ -44,7 +44,7 @@ def _name_the_unreleased(version: str) -> None:
     heading = f"## [Unreleased]\n\n## [{version}] - {today}\n\n"
     text, changed = UNRELEASED.subn(heading, changelog.read_text(encoding="utf-8"))
     if not changed:
-        sys.exit("CHANGELOG.md has nothing below [Unreleased]: there is nothing to release.")
+        sys.exit("There is nothing to release: CHANGELOG.md has no text below [Unreleased].")
     changelog.write_text(text, encoding="utf-8")
 
 
@@ -55,7 +55,7 @@ def _set_version(version: str) -> None:
 
 
 def _record(preset: Path, recorded: Path) -> None:
-    """What copier records today for the answers of the release before."""
+    """Write what copier now records for the last release's answers."""
     answers = yaml.safe_load(preset.read_text(encoding="utf-8"))
     data = {name: value for name, value in answers.items() if not name.startswith("_")}
     with TemporaryDirectory() as folder:
@@ -70,5 +70,5 @@ def _record(preset: Path, recorded: Path) -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", DirtyLocalWarning)  # the release's own files are not committed
+    warnings.simplefilter("ignore", DirtyLocalWarning)  # the release's files are uncommitted
     prepare(*sys.argv[1:2] or [""])

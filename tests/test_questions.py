@@ -35,11 +35,11 @@ The first `make` writes uv.lock: commit it too.
 AFTER_UPDATE = """
 lamps is updated. Next:
 
-  git diff              # read it; resolve conflicts, if any
+  git diff              # review it and resolve any conflicts
   make lock check test
   git commit -am "Update from the template"
 
-`make template-update` does this in one, and keeps edits in files that the template has renamed.
+`make template-update` does all of this, and keeps edits in files that the template renamed.
 
 """
 
@@ -96,6 +96,7 @@ def test_the_help_says_what_the_answer_changes_and_whether_it_can_change_later(n
 
     assert len(what) > 20
     assert can_change in {"Can change later", "Cannot change later"}
+    assert len(text) <= 70
 
 
 def test_every_question_has_a_default_that_works(questions: Path, tmp_path: Path) -> None:
@@ -163,18 +164,17 @@ def test_valid_names_are_taken(questions: Path, tmp_path: Path, name: str) -> No
 
 def name_is_not_valid(shown: str, suggestion: str) -> str:
     return (
-        f"The service name \"{shown}\" is not valid: it takes 1 to 40 of a-z, 0-9 and '-', "
-        f'first a letter, last no hyphen. Try "{suggestion}".'
+        f"Try \"{suggestion}\": a service name is 1 to 40 of a-z, 0-9 and '-', "
+        f'starts with a letter and does not end with a hyphen. "{shown}" is not valid.'
     )
 
 
-ONE_LINE = "The description must be one line without control characters."
-HOLDER = "The licence holder must be one line of text without control characters."
+ONE_LINE = "Write one line without control characters for the description."
+HOLDER = "Write one line of text without control characters for the licence holder."
 OWNER = (
-    'The team "{}" is not an owner that CODEOWNERS can name: '
-    "write @user, @organization/team or an e-mail address."
+    'Write @user, @organization/team or an e-mail address: CODEOWNERS cannot name the team "{}".'
 )
-PYTHON = 'Python "{}" is not supported: write a minor version such as "3.14", 3.11 or newer.'
+PYTHON = 'Write a minor version such as "3.14", 3.11 or newer: Python "{}" is not supported.'
 
 REFUSED: list[tuple[str, object, str]] = [
     ("service_name", "my_service", name_is_not_valid("my_service", "my-service")),
@@ -194,15 +194,15 @@ REFUSED: list[tuple[str, object, str]] = [
     ("description", "one\x85two", ONE_LINE),
     ("description", "a\x00b", ONE_LINE),
     ("description", "a\x7fb", ONE_LINE),
-    ("postgres_version", 14, "Postgres 14 is not supported: choose 15 or newer."),
-    ("postgres_version", 0, "Postgres 0 is not supported: choose 15 or newer."),
+    ("postgres_version", 14, "Choose 15 or newer: Postgres 14 is not supported."),
+    ("postgres_version", 0, "Choose 15 or newer: Postgres 0 is not supported."),
     ("team", "@acme/lamps @acme/tables", OWNER.format("@acme/lamps @acme/tables")),
     ("team", "the lamps team", OWNER.format("the lamps team")),
     ("team", "lamps", OWNER.format("lamps")),
     ("team", "@acme # lamps", OWNER.format("@acme # lamps")),
     ("team", "@acme\n", OWNER.format(r"@acme\n")),
-    ("http_port", 80, "The port 80 is not valid: choose one from 1024 to 65535."),
-    ("http_port", 65536, "The port 65536 is not valid: choose one from 1024 to 65535."),
+    ("http_port", 80, "Choose a port from 1024 to 65535: 80 is not valid."),
+    ("http_port", 65536, "Choose a port from 1024 to 65535: 65536 is not valid."),
     ("python_image_version", "3.10", PYTHON.format("3.10")),
     ("python_image_version", "3", PYTHON.format("3")),
     ("python_image_version", "3.14.1", PYTHON.format("3.14.1")),

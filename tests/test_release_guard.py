@@ -45,7 +45,7 @@ def test_a_file_that_is_gone_without_a_move_is_named(repository: Path) -> None:
     change(repository, {"template/Makefile.jinja": None})
 
     assert guard.faults(repository) == [
-        "The template has no Makefile any more: add it to [files] of releases/next/moves.toml,"
+        "The template no longer has Makefile: add it to [files] of releases/next/moves.toml,"
         " or [removed_files]."
     ]
 
@@ -54,7 +54,7 @@ def test_a_name_of_the_core_that_is_gone_without_a_move_is_named(repository: Pat
     change(repository, {f"{CORE}/errors.py": "class AppError(Exception): ...\n"})
 
     assert guard.faults(repository) == [
-        "There is no app.core.errors.answer any more: add it to [names] or [removed] of"
+        "app.core.errors.answer no longer exists: add it to [names] or [removed] of"
         " releases/next/moves.toml."
     ]
 
@@ -91,3 +91,49 @@ def test_a_target_that_does_not_exist_is_named(repository: Path) -> None:
         " have: correct it.",
         "releases/next/moves.toml names app.core.errors.new, which does not exist: correct it.",
     ]
+
+
+def test_a_name_that_its_module_did_not_take_along_is_named(repository: Path) -> None:
+    change(
+        repository,
+        {
+            f"{CORE}/errors.py": None,
+            "template/app/server/errors.py": "class AppError(Exception): ...\n",
+            guard.MOVES: (
+                '[modules]\n"app.core.errors" = "app.server.errors"\n'
+                '[files]\n"app/core/errors.py" = "app/server/errors.py"\n'
+            ),
+        },
+    )
+
+    assert guard.faults(repository) == [
+        "app.core.errors.answer no longer exists: add it to [names] or [removed] of"
+        " releases/next/moves.toml."
+    ]
+
+
+def test_a_seed_that_was_none_before_is_named(repository: Path) -> None:
+    change(repository, {"ownership.toml": 'seed = ["/Makefile"]\n'})
+
+    assert guard.faults(repository) == [
+        "Makefile has become a seed: add it to seeds of releases/next/moves.toml."
+    ]
+
+
+def test_the_example_is_the_services_own_and_may_lose_names(repository: Path) -> None:
+    example = "template/app/items/service.py"
+    change(repository, {"ownership.toml": 'seed = ["/app/items/"]\n', example: "def f(): ...\n"})
+    change(repository, {"releases/v1.1.0/defaults.yml": "service_name: lamps\n"})
+    change(repository, {example: "def g(): ...\n"})
+
+    assert guard.faults(repository) == []
+
+
+def test_moves_that_have_their_version_already_count(repository: Path) -> None:
+    change(repository, {"template/Makefile.jinja": None})
+    prepared = repository / "releases/v1.1.0"
+    prepared.mkdir()
+    (prepared / "defaults.yml").write_text("service_name: lamps\n")
+    (prepared / "moves.toml").write_text('[removed_files]\nMakefile = "Nobody used it."\n')
+
+    assert guard.faults(repository) == []

@@ -131,7 +131,7 @@ def test_a_version_that_has_its_tag_is_not_released_again(repository: Repository
 
     check, publish = repository.release()
 
-    assert check.printed.splitlines()[-1] == "v1.2.0 is released already."
+    assert check.printed.splitlines()[-1] == "v1.2.0 is already released."
     assert (check.code, check.outputs) == (0, {"version": "", "notes": ""})
     assert publish == Done()
     assert repository.tags() == before
@@ -174,7 +174,7 @@ def test_a_version_without_its_data_is_refused(repository: Repository) -> None:
 
     check = repository.run("check")
 
-    sentence = "::error::releases/v1.2.0 is missing: run 'make release' and commit what it writes."
+    sentence = "::error::releases/v1.2.0 is missing: run 'make release' and commit its files."
     assert (check.code, check.printed.splitlines()) == (1, [sentence])
 
 

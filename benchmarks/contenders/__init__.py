@@ -1,1 +1,1 @@
-"""What is measured. It runs in the rendered service's environment, beside its package `app`."""
+"""The contenders. They run in the rendered service's environment, beside its package `app`."""

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""The service without one of its parts, which WITHOUT names."""
+"""The service without one of its parts, named by WITHOUT."""
 
 import os
 from contextlib import nullcontext
@@ -29,7 +29,7 @@ def remove_problem_details():
 
 
 def remove_validation():
-    """The same bytes from the entity's columns, by a route that comes first."""
+    """Send the same bytes from the entity's columns, by a route that matches first."""
 
     async def get_item(session: ReadSessionDep, item_id: UUID):
         item = await service.get_item(session, item_id)

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""The limit for a FastAPI service: SQL by hand on asyncpg, and the service's own middleware."""
+"""The limit of a FastAPI service: hand-written SQL on asyncpg, and the service's middleware."""
 
 from contextlib import asynccontextmanager
 from typing import Annotated

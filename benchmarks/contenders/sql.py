@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Statements by hand, and a pool that makes no round trip of its own."""
+"""Hand-written statements, and a pool that makes no round trips of its own."""
 
 import json
 from contextlib import asynccontextmanager
@@ -26,15 +26,15 @@ async def _prepare(connection):
     )
 
 
-async def _keep_as_it_is(_):
-    """asyncpg would send `RESET ALL` and more with each release: a round trip."""
+async def _skip_reset(_):
+    """Skip asyncpg's `RESET ALL` when a connection is released: it costs a round trip."""
 
 
 @asynccontextmanager
 async def open_pool():
-    """As many connections as the service's default pool has."""
+    """A pool as large as the service's."""
     size = settings.postgres_pool_size + settings.postgres_pool_max_overflow
     url = settings.postgres_url.get_secret_value()
-    options = {"min_size": size, "max_size": size, "init": _prepare, "reset": _keep_as_it_is}
+    options = {"min_size": size, "max_size": size, "init": _prepare, "reset": _skip_reset}
     async with asyncpg.create_pool(url, **options) as pool:
         yield pool

@@ -1,8 +1,8 @@
 # mypy: ignore-errors
-"""The usual template, from its description.
+"""The usual template, written from its description.
 
-A session for each request commits at its end, reads included, on connections that are pinged first.
-Table, schemas and middleware are the service's.
+Each request has one session, which commits at the end, also after reads. Connections are pinged
+first. The table, the schemas and the middleware are the service's.
 """
 
 from contextlib import asynccontextmanager

@@ -16,6 +16,7 @@ from rich.text import Text
 from fleet.commands.options import Exit, File, Paths, To, folders
 from fleet.errors import FleetError
 from fleet.move import Move, Order, Outcome, move, refused
+from fleet.output import printable
 from fleet.parallel import for_each
 from fleet.waves import wave
 
@@ -70,13 +71,26 @@ def _tell(moves: list[Move]) -> None:
     Console(soft_wrap=True).print(table)
     for it in moves:
         reasons = [f"{path}: {reason}" for path, reason in it.conflicts.items()]
-        for line in [it.note, *reasons]:
+        for line in [it.note, *reasons, *_carried(it)]:
             if line:
                 typer.echo(f"{it.path}: {line}")
     counts = _counts(moves)
     typer.echo(", ".join(f"{counts[it]} {it}" for it in Outcome if it in counts) + ".")
     if branches := sorted({it.branch for it in moves if it.branch}):
         typer.echo(f"Branches: {', '.join(branches)}.")
+
+
+def _carried(it: Move) -> list[str]:
+    """What is left in the service's own files; the commit tells what was rewritten."""
+    rewritten = sum(bool(file.changes) for file in it.carried)
+    left = [
+        f"{printable(file.path)}:{left.line}: {left.reason}"
+        for file in it.carried
+        for left in file.left
+    ]
+    counted = f"{rewritten} files rewritten for moved names." if rewritten else ""
+    hand = "Something is left to do by hand: the commit says what." if it.recipes else ""
+    return [counted, *left, hand]
 
 
 def _counts(moves: list[Move]) -> Counter[Outcome]:

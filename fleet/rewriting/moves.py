@@ -4,7 +4,7 @@ The moves of the release that is being prepared lie in `releases/next/`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Self
 
 from packaging.version import Version
@@ -76,6 +76,15 @@ def between(template: Template, before: str, after: str) -> list[Moves]:
         and (text := template.read(after, path)) != template.read(before, path)
     }
     return [Moves.parse(told[path], path) for path in sorted(told, key=_order)]
+
+
+def files(releases: Iterable[Moves]) -> dict[str, str]:
+    """Where files of the template are in the newest version."""
+    places: dict[str, str] = {}
+    for moves in releases:
+        went = {old: moves.files.get(new, new) for old, new in places.items()}
+        places = moves.files | went
+    return places
 
 
 def _order(path: str) -> tuple[bool, Version]:

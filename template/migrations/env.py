@@ -36,7 +36,8 @@ def run_migrations(connection: Connection) -> None:
 
 async def connect_and_run_migrations() -> None:
     url = settings.postgres_migration_url or settings.postgres_url
-    arguments = connect_arguments(settings, url, **guard.limits(settings))
+    arguments = connect_arguments(settings, url)
+    arguments["server_settings"] |= guard.limits(settings)
     # No client-side limit: a migration may raise the limits of the server.
     arguments["command_timeout"] = None
     engine = create_async_engine(

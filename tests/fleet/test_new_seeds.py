@@ -45,6 +45,9 @@ def test_a_new_seed_that_the_service_has_changed_stays_as_it_is(
 
     assert run.code == 0
     assert (lamps / "owned.txt").read_text() == LINES.replace("line 5\n", "mine\n")
+    assert (
+        "# Kept as you had changed them; they are the service's own now\n\n- owned.txt\n"
+    ) in run.output
 
 
 def test_a_new_seed_that_an_older_version_lacked_is_added(

@@ -74,6 +74,19 @@ def test_an_update_and_its_pull_request_say_what_is_left_to_do(
     assert told in fleet_update
 
 
+def test_the_commit_of_each_of_many_services_says_what_is_left_to_do(
+    fleet: Fleet, toy: Toy, lamps: Path
+) -> None:
+    upgrading = "### To 1.1.0\n\n- Do this.\n"
+    toy.release("v1.1.0", {"UPGRADING.md": upgrading, "template/next.txt": "next\n"})
+
+    run = fleet(lamps.parent, "update", "lamps")
+
+    assert "lamps: Something is left to do by hand: the commit says what.\n" in run.output
+    message = services.git(lamps, "log", "-1", "--format=%b", "template-update/v1.1.0")
+    assert message.strip() == "# To do by hand\n\n## To 1.1.0\n\n- Do this."
+
+
 def fleet_on_main(fleet: Fleet, lamps: Path) -> str:
     """What `fleet service update` prints in the service as it was before the branch."""
     services.git(lamps, "switch", "--quiet", "-")

@@ -42,7 +42,8 @@ def test_each_service_gets_a_branch_and_a_class(fleet: Fleet, shop: Path) -> Non
     moves = json.loads(run.output)
     assert run.code == 2
     assert all(it.pop("seconds") > 0 for it in moves)
-    common = {"name": "lamps", "after": "v1.1.0", "note": "", "patch": ""}
+    common: dict[str, object] = {"name": "lamps", "after": "v1.1.0", "note": "", "patch": ""}
+    common |= {"carried": [], "recipes": ""}
     assert moves == [
         common
         | {"path": "edited", "outcome": "conflicts", "before": "v1.0.0", "branch": BRANCH}

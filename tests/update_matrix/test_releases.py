@@ -113,8 +113,8 @@ def test_a_release_is_prepared_in_the_working_tree(repository: Path, prepare: Pr
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [
-        ("1.2", "1.2 is no version: write MAJOR.MINOR.PATCH, such as 1.2.0."),
-        ("0.1.0", "0.1.0 is not newer than the release before, "),
+        ("1.2", '"1.2" is not a version: write MAJOR.MINOR.PATCH, such as 1.2.0.'),
+        ("0.1.0", "0.1.0 is not newer than the last release, "),
     ],
 )
 def test_a_version_that_is_none_or_too_old_is_refused(
@@ -136,7 +136,7 @@ def test_nothing_new_is_no_release(repository: Path, prepare: Prepare) -> None:
 
     assert (run.returncode, run.stderr) == (
         1,
-        "CHANGELOG.md has nothing below [Unreleased]: there is nothing to release.\n",
+        "There is nothing to release: CHANGELOG.md has no text below [Unreleased].\n",
     )
 
 

@@ -1,7 +1,6 @@
 """Configuration: every value that the service reads from its environment."""
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,18 +8,16 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.postgres_url import normalize
+
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
 
-def _check_postgres_url(url: SecretStr) -> SecretStr:
-    """Accept what libpq accepts, and `postgresql+driver://` without its driver."""
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    if not separator or not re.fullmatch(r"postgres(ql)?(\+\w+)?", scheme):
-        raise ValueError("A Postgres URL starts with postgresql:// (or postgres://).")
-    return SecretStr(f"postgresql://{rest}")
+def _normalize(url: SecretStr) -> SecretStr:
+    return SecretStr(normalize(url.get_secret_value()))
 
 
-PostgresUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_normalize)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 

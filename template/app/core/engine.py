@@ -1,11 +1,12 @@
 """How the service connects: URL, limits, pool, JSON. Features use `database.py` instead."""
 
 import os
-import re
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 import asyncpg
 from pydantic import SecretStr
@@ -17,14 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.core.config import Settings
+from app.core.sqlstate import READ_ONLY, sqlstate
 
-# Parameters of libpq that asyncpg does not know: it would send them to the server as settings.
-LIBPQ_ONLY = re.compile(
-    r"(channel_binding|connect_timeout|fallback_application_name|gssencmode|hostaddr|keepalives\w*"
-    r"|load_balance_hosts|tcp_user_timeout)=[^&]*&?"
-)
 IDLE_SECONDS_BEFORE_PING = 30
 CLIENT_GRACE_SECONDS = 5
+# Refused, reset, no such host, timed out; no such role or database; no host with the right target.
+CANNOT_CONNECT = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class LostConnectionError(SQLAlchemyError):
@@ -43,9 +47,7 @@ async def open_engine(
     engine = create_async_engine(
         # asyncpg reads the URL: SQLAlchemy's form knows no `sslmode`, no socket and no second host.
         "postgresql+asyncpg://",
-        connect_args=connect_arguments(
-            settings, url, default_transaction_read_only="on" if read_only else "off"
-        ),
+        connect_args=connect_arguments(settings, url, read_only=read_only),
         # A read is a transaction by itself: one round trip, not three with BEGIN and COMMIT.
         isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
         pool_size=pool_size or settings.postgres_pool_size,
@@ -57,6 +59,8 @@ async def open_engine(
         json_serializer=lambda value: to_json(value).decode(),
     )
     event.listen(engine.sync_engine, "handle_error", _name_lost_connection)
+    if not read_only:
+        event.listen(engine.sync_engine, "handle_error", _leave_standby)
     event.listen(engine.sync_engine, "checkin", _note_checkin)
     event.listen(engine.sync_engine, "checkout", _replace_dead_connection)
     try:
@@ -65,38 +69,61 @@ async def open_engine(
         await engine.dispose()
 
 
-def connect_arguments(settings: Settings, url: SecretStr, **server_settings: str) -> dict[str, Any]:
-    """Arguments of `asyncpg.connect`. `server_settings` override those of `settings`."""
-    server_settings = {
-        "application_name": f"{settings.service_name}-{os.getpid()}",
-        "statement_timeout": f"{settings.postgres_statement_timeout_seconds * 1000:.0f}",
-        "lock_timeout": f"{settings.postgres_lock_timeout_seconds * 1000:.0f}",
-        "idle_in_transaction_session_timeout": (
-            f"{settings.postgres_idle_in_transaction_timeout_seconds * 1000:.0f}"
-        ),
-        "search_path": settings.postgres_schema,
-    } | server_settings
+def connect_arguments(
+    settings: Settings, url: SecretStr, *, read_only: bool = False
+) -> dict[str, Any]:
+    """Arguments of `asyncpg.connect`."""
     base, question_mark, query = url.get_secret_value().partition("?")
-    return {
-        "async_creator_fn": _connect,
-        "dsn": base + question_mark + LIBPQ_ONLY.sub("", query).rstrip("&"),
-        "timeout": settings.postgres_connect_timeout_seconds,
+    parameters = dict(parse_qsl(query))
+    name = parameters.pop("application_name", f"{settings.service_name}-{os.getpid()}")
+    timeout = float(parameters.pop("connect_timeout", 0))  # 0: no limit in libpq, ours here
+    arguments = {
+        "async_creator_fn": _connect_read_only if read_only else _connect,
+        "timeout": timeout or settings.postgres_connect_timeout_seconds,
         # On a dead network the server's limit never arrives: the client gives up a little later.
         "command_timeout": settings.postgres_statement_timeout_seconds + CLIENT_GRACE_SECONDS,
-        "server_settings": server_settings,
+        "server_settings": {
+            "application_name": name,
+            "default_transaction_read_only": "off",
+            "statement_timeout": f"{settings.postgres_statement_timeout_seconds * 1000:.0f}",
+            "lock_timeout": f"{settings.postgres_lock_timeout_seconds * 1000:.0f}",
+            "idle_in_transaction_session_timeout": (
+                f"{settings.postgres_idle_in_transaction_timeout_seconds * 1000:.0f}"
+            ),
+            "search_path": settings.postgres_schema,
+        },
     }
+    if parameters.get("sslrootcert") == "system":
+        arguments["ssl"] = ssl.create_default_context()
+        del parameters["sslrootcert"]
+    query = urlencode(parameters, quote_via=quote)
+    return arguments | {"dsn": base + question_mark + query}
 
 
 async def _connect(**arguments: Any) -> asyncpg.Connection:
     try:
         return await asyncpg.connect(**arguments)
-    except OSError as error:  # refused, reset, no such host, timed out
+    except CANNOT_CONNECT as error:
         raise LostConnectionError("Postgres cannot be reached.") from error
+
+
+async def _connect_read_only(**arguments: Any) -> asyncpg.Connection:
+    # After connecting: at startup, `target_session_attrs` would take it for a server's own setting.
+    connection = await _connect(**arguments)
+    await connection.execute("SET default_transaction_read_only = on")
+    return connection
 
 
 def _name_lost_connection(context: ExceptionContext) -> None:
     if isinstance(context.original_exception, OSError):  # SQLAlchemy passes a driver's own on
         raise LostConnectionError("Postgres did not answer.") from context.original_exception
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """Drop all connections to a server that became a standby: the next try finds the primary."""
+    if sqlstate(context.sqlalchemy_exception) == READ_ONLY and context.connection is not None:
+        connection: Any = context.connection.connection.driver_connection
+        context.is_disconnect = connection.get_settings().in_hot_standby == "on"
 
 
 def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

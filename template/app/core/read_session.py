@@ -5,7 +5,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, inspect, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+
+from app.core.sqlstate import is_stale_statement
 
 
 class ReadSession(Session):
@@ -38,6 +41,15 @@ class ReadSession(Session):
     def _run(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         if self.in_transaction():
             return method(*arguments, **options)
+        try:
+            return self._run_once(method, *arguments, **options)
+        except DBAPIError as error:
+            if not is_stale_statement(error):
+                raise
+            # A migration changed the table; SQLAlchemy has dropped its prepared statements by now.
+            return self._run_once(method, *arguments, **options)
+
+    def _run_once(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         transaction = self.begin()
         try:
             return method(*arguments, **options)

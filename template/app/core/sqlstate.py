@@ -3,11 +3,20 @@
 Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+
 UNIQUE, EXCLUSION = "23505", "23P01"
 FOREIGN_KEY, CHECK, NOT_NULL = "23503", "23514", "23502"
-UNDEFINED_TABLE = "42P01"
+UNDEFINED_TABLE, FORBIDDEN = "42P01", "42501"
+READ_ONLY = "25006"  # a read-only transaction: on a standby, every one
 INVALID_VALUE = (
-    "22",  # data exceptions: a number out of range, malformed text, a NUL character
+    "22000",  # asyncpg's own, before anything is sent
+    "22001",  # a text that is too long
+    "22003",  # a number out of range
+    "22007",  # a date that does not exist
+    "22008",
+    "22021",  # a NUL character
+    "22P",  # text that is not of its type
     "54",  # program limits: nested too deeply, too large for an index
 )
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
@@ -23,6 +32,12 @@ UNAVAILABLE = (
 )
 
 
-def sqlstate(error: BaseException) -> str:
+def sqlstate(error: BaseException | None) -> str:
     """The code of an SQLAlchemy error, "" if it has none."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def is_stale_statement(error: BaseException) -> bool:
+    """Whether a migration changed the table of a statement that the connection had prepared."""
+    stale = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
+    return isinstance(getattr(error, "orig", None), stale)

@@ -24,8 +24,8 @@ async def list_items(
     return Page.of(items, limit=limit, cursor=lambda item: Cursor(item.created_at, item.id))
 
 
-async def get_item(session: AsyncSession, item_id: uuid.UUID) -> Item:
-    item = await session.get(Item, item_id)
+async def get_item(session: AsyncSession, item_id: uuid.UUID, *, for_update: bool = False) -> Item:
+    item = await session.get(Item, item_id, with_for_update=for_update or None)
     if item is None:
         raise NotFoundError(f"There is no item {item_id}.")
     return item
@@ -39,7 +39,7 @@ async def create_item(session: AsyncSession, data: ItemCreate) -> Item:
 
 
 async def update_item(session: AsyncSession, item_id: uuid.UUID, data: ItemUpdate) -> Item:
-    item = await get_item(session, item_id)
+    item = await get_item(session, item_id, for_update=True)
     for name, value in data.model_dump(exclude_unset=True).items():
         setattr(item, name, value)
     await session.flush()
@@ -47,4 +47,4 @@ async def update_item(session: AsyncSession, item_id: uuid.UUID, data: ItemUpdat
 
 
 async def delete_item(session: AsyncSession, item_id: uuid.UUID) -> None:
-    await session.delete(await get_item(session, item_id))
+    await session.delete(await get_item(session, item_id, for_update=True))

@@ -1,20 +1,18 @@
 """Translates database errors into ours. Postgres's own text goes to the log only."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.schema import ColumnCollectionConstraint, Index
+from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.schema import CheckConstraint, ColumnCollectionConstraint, Constraint, Index
 
 from app.core.database import Base
 from app.core.engine import LostConnectionError
-from app.core.errors import (
-    AppError,
-    ConflictError,
-    InvalidError,
-    InvalidValue,
-    UnavailableError,
-)
+from app.core.errors import AppError, ConflictError, InvalidError, InvalidValue, UnavailableError
+from app.core.logger import logger
 from app.core.sqlstate import (
     CHECK,
     EXCLUSION,
@@ -24,45 +22,88 @@ from app.core.sqlstate import (
     RETRYABLE,
     UNAVAILABLE,
     UNIQUE,
+    is_stale_statement,
     sqlstate,
 )
 
-COLUMNS = (ColumnCollectionConstraint, Index)
+Given = Mapping[str, str]
+"""Where each value of a request is, by its name: `{"name": "/body/name"}`."""
 
 
-def explain(error: Exception, method: str) -> AppError | None:
-    """The error to answer to a request of `method`; None if the fault is in our code."""
+def explain(error: Exception, method: str, given: Given) -> AppError | None:
+    """The error to answer to a request of `method`; None if the fault is in our code.
+
+    A value that Postgres refuses is the client's fault only if the client gave it.
+    """
     code = sqlstate(error)
-    if code in (UNIQUE, EXCLUSION):
-        return ConflictError("This is already taken.", errors=_values(error, "is already taken"))
-    if code == FOREIGN_KEY and method == "DELETE":
-        return ConflictError("Other data still refers to this.")
-    if code in (FOREIGN_KEY, CHECK, NOT_NULL) or code.startswith(INVALID_VALUE):
-        return InvalidError("This is not acceptable.", errors=_values(error, "is not acceptable"))
     if code in RETRYABLE:
         return UnavailableError("Another request was faster. Try again.")
     if code.startswith(UNAVAILABLE) or _is_lost_connection(error):
         return UnavailableError("The database is not available. Try again.")
+    if isinstance(error, StaleDataError):
+        return ConflictError("Another request changed or deleted this.")
+    refused = _refused(error, code, method, given)
+    if refused is not None:
+        log = logger.info if refused.status_code == ConflictError.status_code else logger.warning
+        log("Postgres refused a value.", sqlstate=code, **_names(error))
+    return refused
+
+
+def _refused(error: Exception, code: str, method: str, given: Given) -> AppError | None:
+    fields = [field for field in _fields(error) if field in given]
+    if code in (UNIQUE, EXCLUSION):
+        errors = _values(fields, "is already taken", given)
+        return ConflictError("This is already taken.", errors=errors)
+    if code == FOREIGN_KEY and method == "DELETE":
+        return ConflictError("Other data still refers to this.")
+    constrained = code in (FOREIGN_KEY, CHECK, NOT_NULL) and fields
+    # Postgres does not say which value of the statement a data exception is about.
+    if constrained or (code.startswith(INVALID_VALUE) and given):
+        errors = _values(fields, "is not acceptable", given)
+        return InvalidError("This is not acceptable.", errors=errors)
     return None
 
 
 def _is_lost_connection(error: Exception) -> bool:
-    return isinstance(error, PoolTimeoutError | InterfaceError | LostConnectionError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
+    return (
+        isinstance(error, PoolTimeoutError | InterfaceError | LostConnectionError)
+        or (isinstance(error, DBAPIError) and error.connection_invalidated)
+        # After an ALTER, until each connection has prepared its statements again.
+        or is_stale_statement(error)
     )
 
 
-def _values(error: Exception, why: str) -> list[InvalidValue]:
-    """The fields of the constraint that was violated; none if it is not of our models."""
-    cause: Any = getattr(error, "driver_exception", None)
-    column = getattr(cause, "column_name", None)
-    fields = [column] if column else _fields(getattr(cause, "constraint_name", None))
-    return [InvalidValue(pointer=f"/body/{field}", detail=f"{field} {why}") for field in fields]
+def _values(fields: list[str], why: str, given: Given) -> list[InvalidValue]:
+    return [InvalidValue(pointer=given[field], detail=f"{field} {why}") for field in fields]
 
 
-def _fields(constraint_name: str | None) -> list[str]:
+def _cause(error: Exception) -> Any:
+    """asyncpg's own error."""
+    return getattr(getattr(error, "orig", None), "__cause__", None)
+
+
+def _names(error: Exception) -> dict[str, str | None]:
+    names = ("table_name", "column_name", "constraint_name")
+    return {name: getattr(_cause(error), name, None) for name in names}
+
+
+def _fields(error: Exception) -> list[str]:
+    """The columns of the constraint that was violated; none if it is not of our models."""
+    column, constraint_name = (_names(error)[name] for name in ("column_name", "constraint_name"))
+    if column:
+        return [column]
     for table in Base.metadata.tables.values():
-        for constraint in (*table.constraints, *table.indexes):
-            if isinstance(constraint, COLUMNS) and constraint.name == constraint_name:
-                return [column.name for column in constraint.columns]
+        constraints: list[Constraint | Index] = [*table.constraints, *table.indexes]
+        for constraint in constraints:
+            if constraint.name == constraint_name:
+                return _columns(constraint)
+    return []
+
+
+def _columns(constraint: Constraint | Index) -> list[str]:
+    if isinstance(constraint, CheckConstraint):  # knows no columns when it is written as text
+        words = re.findall(r"\w+", str(constraint.sqltext))
+        return [column.name for column in constraint.table.columns if column.name in words]
+    if isinstance(constraint, ColumnCollectionConstraint | Index):
+        return [column.name for column in constraint.columns]
     return []

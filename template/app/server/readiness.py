@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import Database
 from app.core.logger import logger
-from app.server.revisions import code_revisions, database_revision
+from app.server.revisions import NotReadyError, code_revisions, database_revision
 
 NO_ANSWER = "The database does not answer."
 
@@ -34,8 +34,11 @@ class Readiness:
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 revision = await database_revision(database.probe_engine)
+        except NotReadyError as error:
+            logger.warning("The service is not ready.", reason=str(error), pool=pool)
+            return str(error)
         except (SQLAlchemyError, TimeoutError) as error:
-            logger.warning(NO_ANSWER, reason=repr(error), pool=pool)
+            logger.warning(NO_ANSWER, reason=repr(error.__cause__ or error), pool=pool)
             return NO_ANSWER
         logger.debug("The database answers.", revision=revision, pool=pool)
         code = code_revisions()

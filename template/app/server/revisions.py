@@ -4,13 +4,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.sqlstate import UNDEFINED_TABLE, sqlstate
+from app.core.sqlstate import FORBIDDEN, UNDEFINED_TABLE, sqlstate
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+STATE = text("""
+    SELECT pg_is_in_recovery(), array_agg(version_num::text ORDER BY version_num)
+    FROM alembic_version
+""")
+STATE_BEFORE_MIGRATIONS = text("SELECT pg_is_in_recovery(), NULL::text[]")
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,34 @@ def code_revisions() -> Revisions:
     return Revisions(scripts.get_current_head(), known)
 
 
+class NotReadyError(Exception):
+    """Why this database cannot serve, as a sentence."""
+
+
 async def database_revision(engine: AsyncEngine) -> str | None:
-    """The database's revision, None before the first migration. Raises `SQLAlchemyError`."""
-    try:
-        async with engine.connect() as connection:
-            query = text("SELECT version_num FROM alembic_version")
-            return (await connection.scalars(query)).one_or_none()
-    except DBAPIError as error:
-        if sqlstate(error) == UNDEFINED_TABLE:
-            return None
-        raise
+    """The database's revision, None before the first migration.
+
+    Raises `NotReadyError` for a database that answers and cannot serve, else `SQLAlchemyError`.
+    """
+    async with engine.connect() as connection:
+        try:
+            found = await connection.execute(STATE)
+        except DBAPIError as error:
+            if sqlstate(error) == FORBIDDEN:
+                raise NotReadyError(
+                    "The role may not read the revision: GRANT SELECT ON alembic_version TO it."
+                ) from error
+            if sqlstate(error) != UNDEFINED_TABLE:
+                raise
+            await connection.rollback()
+            found = await connection.execute(STATE_BEFORE_MIGRATIONS)
+        return _revision(found.one())
+
+
+def _revision(state: Row[bool, list[str] | None]) -> str | None:
+    is_standby, revisions = state
+    if is_standby:
+        raise NotReadyError("The database is a standby, which refuses writes.")
+    if revisions and len(revisions) > 1:
+        raise NotReadyError(f"The schema is at several revisions: {', '.join(revisions)}.")
+    return revisions[0] if revisions else None

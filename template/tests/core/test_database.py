@@ -97,10 +97,10 @@ async def test_a_commit_that_fails_is_not_answered_with_success(
     committing_app: FastAPI, committing_client: AsyncClient, committed_things: None
 ) -> None:
     @committing_app.post("/things", status_code=201)
-    async def create_orphan(session: SessionDep) -> None:
-        session.add(Thing(name="lamp", parent_id=7))  # a deferred constraint: COMMIT looks at it
+    async def create_orphan(session: SessionDep, data: dict[str, int]) -> None:
+        session.add(Thing(name="lamp", **data))  # a deferred constraint: COMMIT looks at it
 
-    response = await committing_client.post("/things")
+    response = await committing_client.post("/things", json={"parent_id": 7})
 
     assert response.status_code == 422
     assert await names(committing_app.state.database) == []

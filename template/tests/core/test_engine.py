@@ -25,7 +25,7 @@ from app.core.database import (
     open_database,
 )
 from app.core.engine import LostConnectionError, connect_arguments
-from app.server.revisions import database_revision
+from app.server.revisions import code_revisions, database_revision
 from tests.things import Thing
 
 
@@ -78,6 +78,46 @@ async def test_urls_of_libpq_work(settings: Settings, query: str) -> None:
 
     async with open_database(Settings(postgres_url=url)) as database, database.read() as session:
         assert await session.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("target", ["any", "read-write", "primary", "prefer-standby"])
+async def test_each_engine_finds_a_primary_that_is_asked_for(
+    settings: Settings, target: str
+) -> None:
+    url = with_parameter(settings, "target_session_attrs", target)
+
+    async with open_database(Settings(postgres_url=url)) as database:
+        async with database.session() as session:
+            writes = await session.scalar(text("SHOW transaction_read_only"))
+        reads = await database.read().scalar(text("SHOW transaction_read_only"))
+        revision = await database_revision(database.probe_engine)
+
+    assert (writes, reads) == ("off", "on")
+    assert revision == code_revisions().head
+
+
+@pytest.mark.parametrize("target", ["read-only", "standby"])
+async def test_no_engine_takes_a_primary_for_a_standby(settings: Settings, target: str) -> None:
+    url = with_parameter(settings, "target_session_attrs", target)
+
+    async with open_database(Settings(postgres_url=url)) as database:
+        with pytest.raises(LostConnectionError):
+            await database.read().scalar(text("SELECT 1"))
+
+
+async def test_the_url_names_the_connection_and_its_time_limit(settings: Settings) -> None:
+    url = SecretStr("postgresql://h/a?application_name=lamps&connect_timeout=7&sslmode=disable")
+
+    arguments = connect_arguments(settings, url)
+
+    assert arguments["dsn"] == "postgresql://h/a?sslmode=disable"
+    assert arguments["timeout"] == 7
+    assert arguments["server_settings"]["application_name"] == "lamps"
+
+
+def with_parameter(settings: Settings, name: str, value: str) -> str:
+    url = settings.postgres_url.get_secret_value()
+    return f"{url}{'&' if '?' in url else '?'}{name}={value}"
 
 
 async def test_the_server_enforces_the_limits(settings: Settings) -> None:

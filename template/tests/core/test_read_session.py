@@ -127,3 +127,16 @@ async def test_a_read_session_works_while_a_response_streams(
         return StreamingResponse(parts())
 
     assert (await client.get("/things")).text == "012"
+
+
+async def test_a_read_is_repeated_once_when_a_migration_changed_its_table(
+    committing_app: FastAPI, committed_things: None
+) -> None:
+    database: Database = committing_app.state.database
+    session = database.read()
+    await session.scalars(select(Thing.size))
+
+    async with database.session() as writing:
+        await writing.execute(text("ALTER TABLE thing ALTER COLUMN size TYPE bigint"))
+
+    assert (await session.scalars(select(Thing.size))).all() == []

@@ -253,3 +253,27 @@ async def test_a_missing_item_is_not_found(client: AsyncClient, method: str) -> 
         "detail": f"There is no item {item_id}.",
         "request_id": "test-request-1",
     }
+
+
+async def test_a_change_and_a_deletion_at_once_are_both_answered(
+    committing_client: AsyncClient,
+) -> None:
+    statuses: set[tuple[str, int]] = set()
+    for number in range(10):
+        created = await committing_client.post("/items", json={"name": f"lamp {number}"})
+        url = created.headers["Location"]
+        methods = ["PATCH", "DELETE"] * 2
+
+        responses = await asyncio.gather(
+            *(
+                committing_client.request(
+                    method, url, json={"attributes": {}} if method == "PATCH" else None
+                )
+                for method in methods
+            )
+        )
+        answers = [(method, r.status_code) for method, r in zip(methods, responses, strict=True)]
+        statuses |= set(answers)
+        assert answers.count(("DELETE", 204)) == 1
+
+    assert statuses <= {("PATCH", 200), ("PATCH", 404), ("DELETE", 204), ("DELETE", 404)}

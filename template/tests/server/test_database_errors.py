@@ -1,13 +1,17 @@
 """Which answer an error of the database becomes."""
 
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
 import pytest
-from fastapi import FastAPI
-from httpx2 import ASGITransport, AsyncClient
+from fastapi import FastAPI, Header
+from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from structlog.testing import capture_logs
 
 from app.core.config import Settings
 from app.core.database import (
@@ -19,47 +23,128 @@ from app.core.engine import LostConnectionError
 from app.main import create_app
 from tests.things import Thing, names
 
+REFUSED = [
+    ("INSERT INTO thing (name) VALUES ('lamp'), ('lamp')", "name", 409, "name is already taken"),
+    ("INSERT INTO thing (name) VALUES (NULL)", "name", 422, "name is not acceptable"),
+    ("INSERT INTO thing (name, size) VALUES ('x', 0)", "size", 422, "size is not acceptable"),
+    (
+        "INSERT INTO thing (name, parent_id) VALUES ('lamp', 7)",
+        "parent_id",
+        422,
+        "parent_id is not acceptable",
+    ),
+]
 
-@pytest.mark.parametrize(
-    ("statement", "status", "errors"),
-    [
-        (
-            "INSERT INTO thing (name) VALUES ('lamp'), ('lamp')",
-            409,
-            [{"pointer": "/body/name", "detail": "name is already taken"}],
-        ),
-        (
-            "INSERT INTO thing (name) VALUES (NULL)",
-            422,
-            [{"pointer": "/body/name", "detail": "name is not acceptable"}],
-        ),
-        ("INSERT INTO thing (name, size) VALUES ('lamp', 0)", 422, None),
-        ("INSERT INTO thing (name, size) VALUES ('lamp', 1 / 0)", 422, None),
-        ("SELECT 'a'::int", 422, None),
-        (
-            "INSERT INTO thing (name, parent_id) VALUES ('lamp', 7)",
-            422,
-            [{"pointer": "/body/parent_id", "detail": "parent_id is not acceptable"}],
-        ),
-    ],
-)
-async def test_a_constraint_is_a_problem_that_names_the_field(
-    app: FastAPI,
-    client: AsyncClient,
-    things: None,
-    statement: str,
-    status: int,
-    errors: list[dict[str, str]] | None,
-) -> None:
-    @app.post("/things")
-    async def write(session: SessionDep) -> None:
+
+@pytest.fixture
+def execute(app: FastAPI, client: AsyncClient, things: None) -> Callable[..., Awaitable[Response]]:
+    """Answers a request that executes a statement."""
+
+    @app.get("/things")
+    async def read(session: SessionDep, statement: Annotated[str, Header()]) -> None:
         await session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         await session.execute(text(statement))
 
-    response = await client.post("/things")
+    @app.post("/things/{thing_id}")
+    async def write(
+        session: SessionDep, statement: Annotated[str, Header()], data: dict[str, object]
+    ) -> None:
+        await session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        await session.execute(text(statement))
+
+    async def execute(statement: str, *, url: str = "/things/1", **body: object) -> Response:
+        headers = {"statement": statement}
+        if url == "/things":
+            return await client.get(url, headers=headers)
+        return await client.post(url, headers=headers, json=body)
+
+    return execute
+
+
+@pytest.mark.parametrize(("statement", "field", "status", "detail"), REFUSED)
+async def test_a_constraint_is_a_problem_that_names_the_field_of_the_request(
+    execute: Callable[..., Awaitable[Response]],
+    statement: str,
+    field: str,
+    status: int,
+    detail: str,
+) -> None:
+    response = await execute(statement, **{field: "anything"})
 
     assert response.status_code == status
-    assert response.json().get("errors") == errors
+    assert response.json()["errors"] == [{"pointer": f"/body/{field}", "detail": detail}]
+
+
+async def test_a_field_is_found_in_the_url_too(
+    execute: Callable[..., Awaitable[Response]],
+) -> None:
+    statement = "INSERT INTO thing (name, parent_id) VALUES ('lamp', 7)"
+
+    response = await execute(statement, url="/things/1?parent_id=7")
+
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/query/parent_id"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(statement for statement, _, status, _ in REFUSED if status == 422),
+        "SELECT 1 / 0",
+        "SELECT 'a'::int",
+    ],
+)
+async def test_a_value_that_the_client_did_not_give_is_a_logged_500(
+    execute: Callable[..., Awaitable[Response]], statement: str
+) -> None:
+    with capture_logs() as lines:
+        response = await execute(statement, url="/things")
+
+    assert response.status_code == 500
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "Unhandled exception."
+    ]
+
+
+@pytest.mark.parametrize("statement", ["SELECT 'a'::int", "SELECT 99999999999::int"])
+async def test_a_value_of_the_request_that_does_not_fit_its_type_is_refused(
+    execute: Callable[..., Awaitable[Response]], statement: str
+) -> None:
+    assert (await execute(statement, size="a")).status_code == 422
+
+
+async def test_a_refusal_is_logged_without_values(
+    execute: Callable[..., Awaitable[Response]],
+) -> None:
+    with capture_logs() as lines:
+        await execute("INSERT INTO thing (name) VALUES ('hunter2'), ('hunter2')", name="hunter2")
+
+    [line] = [line for line in lines if line["event"] == "Postgres refused a value."]
+    assert line == {
+        "event": "Postgres refused a value.",
+        "log_level": "info",
+        "sqlstate": "23505",
+        "table_name": "thing",
+        "column_name": None,
+        "constraint_name": "thing_name_key",
+    }
+
+
+async def test_a_row_that_another_request_changed_first_is_a_conflict(
+    app: FastAPI, client: AsyncClient, things: None
+) -> None:
+    @app.post("/things")
+    async def change(session: SessionDep) -> None:
+        thing = Thing(name="lamp")
+        session.add(thing)
+        await session.flush()
+        await session.execute(text("DELETE FROM thing"))
+        thing.name = "rug"
+
+    response = await client.post("/things")
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == "Another request changed or deleted this."
 
 
 async def test_what_is_still_referred_to_is_not_deleted(
