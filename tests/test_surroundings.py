@@ -17,7 +17,8 @@ import json, os, signal
 umask = os.umask(0)
 ignored = [n.name for n in (signal.SIGHUP, signal.SIGINT) if signal.getsignal(n) is signal.SIG_IGN]
 names = ("CI", "COLUMNS", "GIT_DIR", "GIT_SSL_CAINFO", "PGPORT", "POSTGRES_URL", "LC_ALL")
-print(json.dumps([umask, ignored, {n: os.environ[n] for n in (*names, "NO_PROXY") if n in os.environ}]))
+kept = {n: os.environ[n] for n in (*names, "NO_PROXY") if n in os.environ}
+print(json.dumps([umask, ignored, kept]))
 """
 START = f"""
 import subprocess, sys
@@ -28,7 +29,7 @@ sys.exit(subprocess.run([sys.executable, "-c", {TELL!r}]).returncode)
 HOSTILE = {
     "CI": "true",
     "COLUMNS": "20",
-    "GIT_DIR": "/nowhere",
+    "GIT_DIR": "/dev/null/nowhere",
     "GIT_SSL_CAINFO": "certificates.pem",
     "PGPORT": "1",
     "POSTGRES_URL": "postgresql://somebody@elsewhere/theirs",

@@ -245,13 +245,13 @@ def test_a_server_that_fails_to_start_shows_its_log(service: Service) -> None:
 def test_programs_that_are_nowhere_end_in_a_sentence_that_names_the_ways_out(
     service: Service,
 ) -> None:
-    service.env["PG_BIN_DIR"] = "/nowhere"
+    service.env["PG_BIN_DIR"] = "/dev/null/nowhere"
 
     failed = service.run("-m", "dev.run", "true")
 
     assert failed.returncode == 1
     assert failed.stderr == (
-        "No Postgres 15 or newer runs here (tried: /nowhere). Set POSTGRES_URL (for tests "
+        "No Postgres 15 or newer runs here (tried: /dev/null/nowhere). Set POSTGRES_URL (for tests "
         "TEST_POSTGRES_URL) to a running server, set PG_BIN_DIR to a folder of Postgres programs, "
         "run `uv sync`, or install your system's postgresql package.\n"
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -48,8 +49,8 @@ def today(monkeypatch: pytest.MonkeyPatch) -> str:
 
     class Today(date):
         @classmethod
-        def today(cls) -> date:
-            return date(2026, 6, 30)
+        def today(cls) -> Self:
+            return cls(2026, 6, 30)
 
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-06-30T12:00:00Z")
     for module in (policy, status):

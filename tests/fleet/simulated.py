@@ -56,7 +56,7 @@ def broken_yaml(service: Path) -> None:
 
 
 def template_away(service: Path) -> None:
-    (service / ANSWERS_FILE).write_text("_src_path: /nowhere\n_commit: v1.0.0\n")
+    (service / ANSWERS_FILE).write_text("_src_path: /dev/null/nowhere\n_commit: v1.0.0\n")
 
 
 def unknown_version(service: Path) -> None:

@@ -120,7 +120,10 @@ def test_a_service_that_follows_a_template_is_refused(fleet: Fleet, toy: Toy, la
     [
         (["nowhere", "--template", "{toy}"], "There is no folder nowhere."),
         (["..", "--template", "{toy}"], ".. is not in a git repository: run `git init`"),
-        ([".", "--template", "/nowhere"], "The template /nowhere cannot be cloned; git says: "),
+        (
+            [".", "--template", "/dev/null/nowhere"],
+            "The template /dev/null/nowhere cannot be cloned; git says: ",
+        ),
         ([".", "--template", "{toy}", "--to", "v7"], "The template {toy} has no version v7 "),
         ([".", "--template", "{toy}", "--data", "port=x"], 'port takes a whole number, not "x".'),
     ],

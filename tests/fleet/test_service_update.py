@@ -383,13 +383,13 @@ def test_a_service_may_live_in_a_folder_of_a_repository(
         ("a: [", "fleet: {folder}/.copier-answers.yml is not valid YAML: "),
         ("- a\n", "fleet: {folder}/.copier-answers.yml holds no answers.\n"),
         (
-            "_src_path: /nowhere\n",
+            "_src_path: /dev/null/nowhere\n",
             "fleet: {folder}/.copier-answers.yml does not say _commit: "
             "render the service from a repository.\n",
         ),
         (
-            "_src_path: /nowhere\n_commit: v1.0.0\n",
-            "fleet: The template /nowhere cannot be cloned; git says: ",
+            "_src_path: /dev/null/nowhere\n_commit: v1.0.0\n",
+            "fleet: The template /dev/null/nowhere cannot be cloned; git says: ",
         ),
     ],
 )

@@ -167,13 +167,13 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
         "bare": "{folder} is not in a git repository: run `git init` and commit it.",
         "other": "{folder} has no .copier-answers.yml: it was not made by `copier copy`.",
         "unknown": "The template {template} has no version v7 (its newest: v1.0.0).",
-        "lost": "The template /nowhere cannot be cloned; git says: ",
+        "lost": "The template /dev/null/nowhere cannot be cloned; git says: ",
         "yaml": "{folder}/.copier-answers.yml is not valid YAML: ",
         "waiver": "{folder}/.template-waivers.toml is refused: there is no key waivers.",
     }
     (tmp_path / "bare").mkdir()
     answers = {"unknown": f"_src_path: {toy.folder}\n_commit: v7\n", "yaml": "a: ["}
-    answers["lost"] = "_src_path: /nowhere\n_commit: v1.0.0\n"
+    answers["lost"] = "_src_path: /dev/null/nowhere\n_commit: v1.0.0\n"
     answers["waiver"] = (lamps / ".copier-answers.yml").read_text()
     for name in ("other", "unknown", "lost", "yaml", "waiver"):
         (tmp_path / name).mkdir()

@@ -201,7 +201,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
     answers = lamps / ".copier-answers.yml"
     for name, text in {
         "broken": "a: [",
-        "gone": "_src_path: /nowhere\n_commit: v1.0.0\n",
+        "gone": "_src_path: /dev/null/nowhere\n_commit: v1.0.0\n",
         "unknown": answers.read_text().replace("_commit: v1.0.0", "_commit: v7"),
         "dirty": answers.read_text(),
     }.items():
@@ -218,7 +218,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
     assert run.code == 1
     assert [note.partition(":")[0] for note in notes] == [
         "broken/.copier-answers.yml is not valid YAML",
-        "The template /nowhere cannot be cloned; git says",
+        "The template /dev/null/nowhere cannot be cloned; git says",
         f"The template {shop.parent}/template has no version v7 (its newest",
         "dirty has changes that are not committed (shared.txt)",
         "bare is not in a git repository",

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sysconfig
 from pathlib import Path
 
 NOBODYS = {
@@ -31,9 +32,10 @@ def make_neutral() -> None:
     os.environ |= NOBODYS | {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
     # No proxy stands between a test and what it serves.
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost," + no_proxy())
-    # The uv that runs these tests serves the Makefiles of services too: none gets another one.
-    if uv := os.environ.get("UV"):
-        os.environ["PATH"] += os.pathsep + str(Path(uv).absolute().parent)
+    # The tools of this environment, and the uv that runs the tests: no Makefile gets another one.
+    folders = [sysconfig.get_path("scripts"), os.environ["PATH"]]
+    folders += [str(Path(uv).absolute().parent)] if (uv := os.environ.get("UV")) else []
+    os.environ["PATH"] = os.pathsep.join(folders)
     os.umask(0o022)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     for number in STOPPING:
