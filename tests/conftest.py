@@ -2,8 +2,8 @@ from tests.support import surroundings
 
 surroundings.make_neutral()
 
-import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import services
 from tests.support.services import Environment
+from tests.support.shared import Shared, shared_by_workers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,35 +26,42 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree, committed: what the next release would be."""
-    return services.snapshot(tmp_path_factory.mktemp("template"))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """What is made once for all workers of this run."""
+    return shared_by_workers(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
-def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def template(shared: Shared) -> Path:
+    """The working tree, committed: what the next release would be."""
+    return shared.folder("template", services.snapshot)
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, shared: Shared) -> Callable[..., Path]:
     """`render(ci="gitlab")` is a rendered service. It is shared: never write into it."""
-    rendered: dict[str, Path] = {}
 
     def render(**answers: object) -> Path:
-        key = json.dumps(answers, sort_keys=True)
-        if key not in rendered:
-            destination = tmp_path_factory.mktemp("rendered") / "my-service"
-            rendered[key] = services.render(template, destination, **answers)
-        return rendered[key]
+        return shared.render(
+            "the working tree", answers, lambda place: services.render(template, place, **answers)
+        )
 
     return render
 
 
 @pytest.fixture
-def service(template: Path, tmp_path: Path) -> Path:
+def service(render: Callable[..., Path], tmp_path: Path) -> Path:
     """A rendered service with default answers, the test's own."""
-    return services.render(template, tmp_path / "my-service")
+    return Path(shutil.copytree(render(), tmp_path / "my-service"))
 
 
 @pytest.fixture(scope="session")
-def environment(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The dependencies of a rendered service, installed once."""
-    project = services.render(template, tmp_path_factory.mktemp("environment") / "my-service")
-    subprocess.run([os.environ.get("UV", "uv"), "sync", "--quiet"], cwd=project, check=True)
+def environment(
+    render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Environment:
+    """The dependencies of a rendered service, installed once for each worker: `uv run` in a service
+    that has others installs them too."""
+    project = Path(shutil.copytree(render(), tmp_path_factory.mktemp("environment") / "my-service"))
+    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--compile-bytecode"]
+    subprocess.run(sync, cwd=project, check=True)
     return Environment(project / ".venv", project / "uv.lock")

@@ -1,3 +1,4 @@
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ import pytest
 
 from fleet import cli
 from fleet.commands import policy, status
+from fleet.service import ANSWERS_FILE
 from tests.fleet.toys import FIRST, Toy
-from tests.support import services
+from tests.support import edits, services
+from tests.support.shared import Shared
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,28 @@ def today(monkeypatch: pytest.MonkeyPatch) -> str:
     return "2026-06-30"
 
 
-@pytest.fixture
-def toy(tmp_path: Path) -> Toy:
-    """A template with the release v1.0.0."""
-    template = Toy(tmp_path / "template")
-    template.release("v1.0.0", FIRST)
-    return template
+@pytest.fixture(scope="session")
+def first(shared: Shared) -> Path:
+    """The template's release v1.0.0, and a service made from it that is not committed."""
+
+    def make(place: Path) -> None:
+        template = Toy(place / "template")
+        template.release("v1.0.0", FIRST)
+        template.service(place / "lamps")
+
+    return shared.folder("toys", make)
 
 
 @pytest.fixture
-def lamps(toy: Toy, tmp_path: Path) -> Path:
+def toy(first: Path, tmp_path: Path) -> Toy:
+    """A template with the release v1.0.0, the test's own."""
+    return Toy(Path(shutil.copytree(first / "template", tmp_path / "template")))
+
+
+@pytest.fixture
+def lamps(first: Path, toy: Toy, tmp_path: Path) -> Path:
     """A service made from v1.0.0, committed."""
-    service = toy.service(tmp_path / "lamps")
+    service = Path(shutil.copytree(first / "lamps", tmp_path / "lamps"))
+    edits.replace(service / ANSWERS_FILE, str(first / "template"), str(toy.folder))
     services.commit(service, "Start from the template")
     return service

@@ -10,6 +10,8 @@ from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit, status
 from tests.support import services
 
+pytestmark = pytest.mark.slow
+
 MOVES = """
 [modules]
 "core.log" = "server.request_log"

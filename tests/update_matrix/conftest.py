@@ -7,14 +7,15 @@ import pytest
 
 from fleet.template import Template, open_template
 from tests.support import history, services
+from tests.support.shared import Shared
 
 Made = Callable[[str, Mapping[str, Any], Path], Path]
 
 
 @pytest.fixture(scope="session")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def releases(shared: Shared) -> Path:
     """This repository with all its releases, and the working tree as its newest version."""
-    return history.clone(tmp_path_factory.mktemp("releases") / "template")
+    return shared.folder("releases", lambda place: history.clone(place / "template")) / "template"
 
 
 @pytest.fixture(scope="session")
@@ -25,16 +26,13 @@ def released(releases: Path) -> Iterator[Template]:
 
 
 @pytest.fixture(scope="session")
-def rendered(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def rendered(releases: Path, shared: Shared) -> Callable[..., Path]:
     """`rendered(version, answers)`: what copier writes. It is shared: never write into it."""
-    done: dict[str, Path] = {}
 
     def rendered(version: str, answers: Mapping[str, Any]) -> Path:
-        key = f"{version} {sorted(answers.items())}"
-        if key not in done:
-            destination = tmp_path_factory.mktemp("rendered") / "my-service"
-            done[key] = render(releases, destination, version, answers)
-        return done[key]
+        return shared.render(
+            version, answers, lambda place: render(releases, place, version, answers)
+        )
 
     return rendered
 
