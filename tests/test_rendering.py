@@ -359,8 +359,13 @@ def test_this_repository_and_its_services_use_the_same_ruff(render: Render) -> N
         for folder in (services.ROOT, render())
     ]
 
+    # fleet formats by it what it rewrites: here it is a dependency.
     ours, theirs = (
-        [name for name in project["dependency-groups"]["dev"] if str(name).startswith("ruff")]
+        [
+            name
+            for name in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"])
+            if str(name).startswith("ruff")
+        ]
         for project in projects
     )
 
