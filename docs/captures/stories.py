@@ -4,6 +4,7 @@ import os
 import signal
 import sysconfig
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import copier
@@ -91,6 +92,7 @@ def work_in(folder: Path) -> None:
         services.commit(folder / name, "Go on")
 
 
+@cache
 def soon() -> str:
     """The day on which the waiver ends: further away than the policy allows."""
     return str(date.today() + timedelta(days=99))
