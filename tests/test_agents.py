@@ -115,9 +115,8 @@ def test_fastapi_s_advice_is_what_the_page_of_a_service_argues_with(
 
 @pytest.mark.slow
 def test_the_tests_that_the_page_of_a_service_selects_are_some(
-    render: Render, environment: Environment
+    service: Path, environment: Environment
 ) -> None:
-    service = render()
     [command] = [line for line in commands((service / "AGENTS.md").read_text()) if " -k " in line]
     arguments = command.removeprefix("uv run pytest ").split()
     pytest_ = str(environment.folder / "bin/pytest")

@@ -181,6 +181,20 @@ def test_links_and_untracked_files_are_not_followed(
     assert "link.py" not in run.output
 
 
+def test_a_link_that_git_does_not_see_is_not_followed(
+    fleet: Fleet, shop: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text(ROUTES)
+    services.git(shop, "update-index", "--skip-worktree", "books/routes.py")
+    (shop / "books/routes.py").unlink()
+    (shop / "books/routes.py").symlink_to(outside)
+
+    run = fleet(shop, "service", "update")
+
+    assert (run.code, outside.read_text()) == (0, ROUTES)
+
+
 def test_nothing_of_a_service_is_imported(fleet: Fleet, shop: Path) -> None:
     spy = f"open({str(shop / '.git/ran')!r}, 'w')\n"
     names = ("json", "base64", "libcst", "ruff", "fleet/__init__", "sitecustomize")

@@ -19,7 +19,7 @@ from tests.fleet.conftest import Fleet
 from tests.fleet.simulated import Rendered, Simulated
 from tests.fleet.untouched import refs, state
 from tests.support import edits, history, services
-from tests.support.trees import files_of, mishaps
+from tests.support.trees import carried, files_of, mishaps
 from tests.update_matrix.conftest import render
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ def mishaps_on_branch(
     services.git(
         service, "clone", "--quiet", "--shared", "--branch", BRANCH, str(service), str(checkout)
     )
-    found = mishaps(checkout, files_of(service), old, fresh, edited, dict(it.answers))
+    found = mishaps(checkout, carried(files_of(service)), old, fresh, edited, dict(it.answers))
     if it.outcome is not Outcome.CONFLICTS:
         return found
     text = (checkout / "Makefile").read_text()

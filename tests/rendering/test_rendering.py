@@ -92,6 +92,7 @@ def test_there_is_a_snapshot_for_each_combination_and_no_other() -> None:
 
 
 def test_this_repository_and_its_services_use_the_same_ruff(render: Render) -> None:
+    # fleet formats what it rewrites by ruff: here it is a dependency.
     fleet, service = (
         tomllib.loads((folder / "pyproject.toml").read_text())
         for folder in (services.ROOT, render())

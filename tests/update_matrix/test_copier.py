@@ -10,6 +10,8 @@ from tests.support import edits, history, services
 from tests.support.trees import all_files, conflicts, differences, files_of, seeds, without_seeds
 
 ANSWERS_FILE = ".copier-answers.yml"
+# Shared before 0.5.0: plain copier leaves the old one, which still migrates, as it is.
+NEW_SEED = "migrations/hooks.py"
 
 Make = Callable[..., Path]
 
@@ -115,7 +117,8 @@ def test_an_untouched_service_becomes_what_a_fresh_render_is(
     expected = rendered(history.CANDIDATE, recorded)
     after = files_of(service)
     assert conflicts(service) == []
-    assert differences(without_seeds(after), without_seeds(all_files(expected))) == {}
+    changed = differences(without_seeds(after), without_seeds(all_files(expected)))
+    assert changed.keys() <= {NEW_SEED} & before.keys()
     assert differences(seeds(after), seeds(before)) == {}
 
 
