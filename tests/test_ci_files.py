@@ -1,10 +1,7 @@
-"""The files that CI and pre-commit read: valid to strict tools, pinned, the commands of `make`."""
+"""The files that CI reads: valid to strict tools, pinned, the commands of `make`."""
 
-import os
 import re
 import shutil
-import subprocess
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.support.ci_jobs import load
+from tests.support.commands import TOOLS, said
+from tests.support.services import ROOT
 
 Render = Callable[..., Path]
 
-REPOSITORY = Path(__file__).parents[1]
-TOOLS = Path(sysconfig.get_path("scripts"))
 
 # The commit that each version names. A new version is a change here, after a look at what it does.
 ACTIONS = {
@@ -26,37 +23,19 @@ ACTIONS = {
 }
 
 
-def run(*command: str | Path, cwd: Path, **environment: str) -> tuple[int, str]:
-    """The exit code and everything printed. Tools come from this repository's environment."""
-    uv = Path(os.environ.get("UV") or shutil.which("uv") or "uv")
-    path = os.pathsep.join([str(TOOLS), str(uv.parent), os.environ["PATH"]])
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**os.environ, "PATH": path, **environment},
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return done.returncode, done.stdout.strip()
-
-
 @pytest.fixture(params=["this repository's", "a service's"])
 def workflows(request: pytest.FixtureRequest, render: Render) -> Path:
-    root = (
-        REPOSITORY if request.param == "this repository's" else render(ci="github", container=True)
-    )
+    root = ROOT if request.param == "this repository's" else render(ci="github", container=True)
     return root / ".github" / "workflows"
 
 
 def test_github_workflows_are_valid(workflows: Path) -> None:
     files = sorted(workflows.glob("*.yml"))
 
-    schema = run(
+    schema = said(
         "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files, cwd=workflows
     )
-    linter = run("actionlint", "-shellcheck", TOOLS / "shellcheck", *files, cwd=workflows)
+    linter = said("actionlint", "-shellcheck", TOOLS / "shellcheck", *files, cwd=workflows)
 
     assert schema == (0, "ok -- validation done")
     assert linter == (0, "")
@@ -65,7 +44,7 @@ def test_github_workflows_are_valid(workflows: Path) -> None:
 def test_github_workflows_give_an_attacker_nothing(workflows: Path) -> None:
     strict = ("--offline", "--no-config", "--persona", "auditor")
 
-    result = run("zizmor", "--quiet", "--color=never", *strict, workflows, cwd=workflows)
+    result = said("zizmor", "--quiet", "--color=never", *strict, workflows, cwd=workflows)
     ignored = [
         line.partition("zizmor: ")[2]
         for file in workflows.glob("*.yml")
@@ -132,7 +111,7 @@ def test_a_service_has_the_files_of_its_own_ci_alone(
 def test_the_gitlab_file_is_valid(render: Render) -> None:
     service = render(ci="gitlab")
 
-    result = run(
+    result = said(
         "check-jsonschema",
         "--builtin-schema",
         "vendor.gitlab-ci",
@@ -153,7 +132,9 @@ def test_the_scripts_of_the_gitlab_file_pass_the_linter_of_shells(
     for name, lines in scripts.items():
         (tmp_path / f"{name}.sh").write_text("\n".join(lines))
 
-    result = run(TOOLS / "shellcheck", "--shell=bash", *sorted(tmp_path.glob("*.sh")), cwd=tmp_path)
+    result = said(
+        TOOLS / "shellcheck", "--shell=bash", *sorted(tmp_path.glob("*.sh")), cwd=tmp_path
+    )
 
     assert len(scripts) == 5
     assert result == (0, "")
@@ -215,93 +196,14 @@ def test_a_missing_lock_file_is_told_with_the_way_out(
     else:
         script = load(service / ".gitlab-ci.yml")["check"]["script"][0]
 
-    code, output = run("bash", "-ec", script, cwd=tmp_path)
+    code, output = said("bash", "-ec", script, cwd=tmp_path)
 
     sentence = "uv.lock is missing or older than pyproject.toml: run 'make lock' and commit it."
     assert (code, output.splitlines()[-1].removeprefix("::error::")) == (1, sentence)
 
 
-def test_hooks_come_from_the_project_alone(render: Render) -> None:
-    repositories = load(render() / ".pre-commit-config.yaml")["repos"]
-
-    assert [repository["repo"] for repository in repositories] == ["local"]
-    assert {hook["id"]: (hook["language"], hook["entry"]) for hook in repositories[0]["hooks"]} == {
-        "conflict-markers": ("pygrep", r"^(<{7}|\|{7}|>{7})( |$)"),
-        "rejected-hunks": (
-            "fail",
-            "This is a part of an update that could not be applied: "
-            "apply it by hand and delete the file.",
-        ),
-        "uv-lock": ("system", "uv lock --check"),
-        "ruff-format": ("system", "uv run --frozen ruff format --force-exclude"),
-        "ruff-check": ("system", "uv run --frozen ruff check --force-exclude"),
-        "mypy": ("system", "uv run --frozen mypy"),
-        "import-contracts": ("system", "uv run --frozen lint-imports"),
-        "migrations": ("system", "uv run --frozen python -m dev.lint_migrations"),
-    }
-
-
-def test_hooks_are_the_commands_of_make_check(render: Render) -> None:
-    service = render()
-
-    _, recipe = run("make", "--dry-run", "--no-print-directory", "check", cwd=service)
-    hooks = load(service / ".pre-commit-config.yaml")["repos"][0]["hooks"]
-
-    checks = re.findall(r"uv run (.*)", recipe)
-    entries = [
-        hook["entry"].partition("--frozen ")[2] for hook in hooks if "--frozen" in hook["entry"]
-    ]
-    assert [check.removesuffix(" --check") for check in checks] == [
-        entry.removesuffix(" --force-exclude") for entry in entries
-    ]
-
-
-@pytest.fixture
-def commit_of_nothing(render: Render, tmp_path: Path) -> Path:
-    """A git repository with the hooks of a service and no file that they could refuse."""
-    shutil.copy(render() / ".pre-commit-config.yaml", tmp_path)
-    run("git", "init", "--quiet", cwd=tmp_path)
-    run("git", "add", ".", cwd=tmp_path)
-    return tmp_path
-
-
-def run_hook(hook: str, repository: Path) -> tuple[int, str]:
-    run("git", "add", ".", cwd=repository)
-    home = str(repository / ".git" / "pre-commit")
-    command = ("pre-commit", "run", "--all-files", "--color", "never", hook)
-    return run(*command, cwd=repository, PRE_COMMIT_HOME=home)
-
-
-@pytest.mark.parametrize(
-    "marker",
-    ["<<<<<<< before updating", "||||||| last update", ">>>>>>> after updating", "<<<<<<<"],
-)
-def test_a_conflict_marker_is_refused(commit_of_nothing: Path, marker: str) -> None:
-    (commit_of_nothing / "settings.py").write_text(f"a = 1\n{marker}\n")
-
-    code, output = run_hook("conflict-markers", commit_of_nothing)
-
-    assert (code, output.splitlines()[-1]) == (1, f"settings.py:2:{marker}")
-
-
-def test_text_that_looks_like_a_conflict_marker_is_not_refused(commit_of_nothing: Path) -> None:
-    (commit_of_nothing / "README.md").write_text("Install\n=======\n\n    >>>>>>> a\n<<<<<<<<<<\n")
-
-    code, output = run_hook("conflict-markers", commit_of_nothing)
-
-    assert code == 0, output
-
-
-def test_a_rejected_hunk_is_refused(commit_of_nothing: Path) -> None:
-    (commit_of_nothing / "main.py.rej").write_text("@@ -1 +1 @@\n")
-
-    code, output = run_hook("rejected-hunks", commit_of_nothing)
-
-    assert (code, output.splitlines()[-1]) == (1, "main.py.rej")
-
-
 def test_this_repository_tests_itself_on_push_nightly_and_weekly() -> None:
-    files = (REPOSITORY / ".github/workflows").glob("*.yml")
+    files = (ROOT / ".github/workflows").glob("*.yml")
     workflows = {file.stem: load(file) for file in files if file.stem != "release"}
 
     commands = {

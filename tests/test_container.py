@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,22 +18,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.commands import TOOLS, UV, run
 from tests.support.serving import free_port
 
 pytestmark = pytest.mark.slow
 
 Render = Callable[..., Path]
-
-TOOLS = Path(sysconfig.get_path("scripts"))
-UV = Path(os.environ.get("UV") or shutil.which("uv") or "uv")
-
-
-def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, **environment}
-    variables.pop("VIRTUAL_ENV", None)
-    return subprocess.run(
-        command, cwd=cwd, env=variables, capture_output=True, text=True, check=False
-    )
 
 
 def instruction(dockerfile: Path, name: str) -> str:

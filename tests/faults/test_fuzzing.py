@@ -26,8 +26,6 @@ WITHOUT_NUL = """
 [generation]
 allow-x00 = false
 """
-
-
 # A cursor is text that a page has given; JSON Schema can only say which letters it has.
 CURSORS = """
 import base64

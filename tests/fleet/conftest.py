@@ -1,3 +1,4 @@
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from fleet import cli
 from fleet.commands import policy, status
 from fleet.service import ANSWERS_FILE
-from tests.fleet.toys import FIRST, Toy
+from tests.fleet.toys import FIRST, LINES, Toy, edit
 from tests.support import edits, services
 from tests.support.shared import Shared
 
@@ -26,6 +27,10 @@ class Run:
 
 
 Fleet = Callable[..., Run]
+
+
+def outcomes(run: Run) -> dict[str, str]:
+    return {Path(move["path"]).name: move["outcome"] for move in json.loads(run.output)}
 
 
 @pytest.fixture
@@ -83,3 +88,16 @@ def lamps(first: Path, toy: Toy, tmp_path: Path) -> Path:
     edits.replace(service / ANSWERS_FILE, str(first / "template"), str(toy.folder))
     services.commit(service, "Start from the template")
     return service
+
+
+@pytest.fixture
+def shop(toy: Toy, lamps: Path, tmp_path: Path) -> Path:
+    """A folder with three services: one that is edited in the same line as v1.1.0, one that is
+    not, and one that is at v1.1.0 already."""
+    folder = tmp_path / "shop"
+    for name in ("edited", "plain"):
+        shutil.copytree(lamps, folder / name)
+    edit(folder / "edited", "shared.txt", "line 5", "mine")
+    toy.release("v1.1.0", {"template/shared.txt": LINES.replace("line 5", "theirs")})
+    services.commit(toy.service(folder / "recent", "v1.1.0"), "Start from the template")
+    return folder

@@ -1,39 +1,18 @@
 """`fleet update`: a branch in each service, made beside it; nothing else of a service changes."""
 
 import json
-import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import Fleet, Run
-from tests.fleet.toys import FIRST, LINES, Toy, edit
+from tests.fleet.conftest import Fleet, outcomes
+from tests.fleet.toys import BRANCH, LINES, Toy, edit
 from tests.fleet.untouched import refs, state
 from tests.support import services
 
 pytestmark = pytest.mark.slow
-
-BRANCH = "template-update/v1.1.0"
-THEIRS: dict[str, str | None] = {"template/shared.txt": LINES.replace("line 5", "theirs")}
-
-
-@pytest.fixture
-def shop(toy: Toy, lamps: Path, tmp_path: Path) -> Path:
-    """A folder with three services: one that is edited in the same line as v1.1.0, one that is
-    not, and one that is at v1.1.0 already."""
-    folder = tmp_path / "shop"
-    for name in ("edited", "plain"):
-        shutil.copytree(lamps, folder / name)
-    edit(folder / "edited", "shared.txt", "line 5", "mine")
-    toy.release("v1.1.0", THEIRS)
-    services.commit(toy.service(folder / "recent", "v1.1.0"), "Start from the template")
-    return folder
-
-
-def outcomes(run: Run) -> dict[str, str]:
-    return {Path(it["path"]).name: it["outcome"] for it in json.loads(run.output)}
 
 
 def test_each_service_gets_a_branch_and_a_class(fleet: Fleet, shop: Path) -> None:
@@ -142,24 +121,6 @@ def test_a_branch_on_which_people_resolve_conflicts_is_left_to_them(
     assert services.git(service, "show", f"{BRANCH}:shared.txt") == "resolved\n"
 
 
-def test_a_branch_of_that_name_without_the_update_is_refused(fleet: Fleet, shop: Path) -> None:
-    services.git(shop / "plain", "branch", BRANCH)
-
-    run = fleet(shop, "update", "plain", "--json")
-
-    assert run.code == 1
-    assert json.loads(run.output)[0]["note"] == (
-        f"The branch {BRANCH} of plain does not have the update to v1.1.0: "
-        f"delete it with `git branch --delete --force {BRANCH}`, or rename it."
-    )
-
-
-def test_an_older_version_is_one_that_a_service_has_already(fleet: Fleet, shop: Path) -> None:
-    run = fleet(shop, "update", "plain", "recent", "--to", "v1.0.0", "--json")
-
-    assert (run.code, outcomes(run)) == (0, {"plain": "up to date", "recent": "up to date"})
-
-
 def test_patches_hold_what_the_branches_add(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "edited", "plain", "recent", "--patches", "out", "--json")
 
@@ -183,7 +144,7 @@ def test_services_in_one_repository_get_a_branch_each(
     for name in ("lamps", "books"):
         toy.service(mono / "services" / name)
     services.commit(mono, "Start")
-    toy.release("v1.1.0", THEIRS)
+    toy.release("v1.1.0", {"template/shared.txt": LINES.replace("line 5", "theirs")})
 
     run = fleet(mono, "update", "services/lamps", "services/books", "--json")
 
@@ -193,60 +154,6 @@ def test_services_in_one_repository_get_a_branch_each(
         "template-update/services/books/v1.1.0",
         "template-update/services/lamps/v1.1.0",
     ]
-
-
-def test_bad_services_get_a_sentence_each_and_the_others_their_update(
-    fleet: Fleet, shop: Path, lamps: Path
-) -> None:
-    answers = lamps / ".copier-answers.yml"
-    for name, text in {
-        "broken": "a: [",
-        "gone": "_src_path: /dev/null/nowhere\n_commit: v1.0.0\n",
-        "unknown": answers.read_text().replace("_commit: v1.0.0", "_commit: v7"),
-        "dirty": answers.read_text(),
-    }.items():
-        shutil.copytree(lamps, shop / name)
-        (shop / name / ".copier-answers.yml").write_text(text)
-        services.commit(shop / name, "Break it")
-    (shop / "dirty/shared.txt").write_text("mine\n")
-    (shop / "bare").mkdir()
-    (shop / "list.txt").write_text("broken\ngone\nunknown\ndirty\nbare\nplain # last\n")
-
-    run = fleet(shop, "update", "--file", "list.txt", "--json")
-
-    notes = [it["note"] for it in json.loads(run.output)]
-    assert run.code == 1
-    assert [note.partition(":")[0] for note in notes] == [
-        "broken/.copier-answers.yml is not valid YAML",
-        "The template /dev/null/nowhere cannot be cloned; git says",
-        f"The template {shop.parent}/template has no version v7 (its newest",
-        "dirty has uncommitted changes (shared.txt)",
-        "bare is not in a git repository",
-        "",
-    ]
-    assert outcomes(run)["plain"] == "updated"
-
-
-def test_what_cannot_be_updated_is_told_of_the_service_not_of_its_clone(
-    fleet: Fleet, shop: Path
-) -> None:
-    services.git(shop / "plain", "switch", "--quiet", "--create", "template-update")
-
-    run = fleet(shop, "update", "plain", "--json")
-
-    [moved] = json.loads(run.output)
-    assert (run.code, moved["outcome"]) == (1, "refused")
-    assert moved["note"].startswith(f"The branch {BRANCH} cannot be created in plain. ")
-
-
-def test_a_template_that_wants_to_run_code_is_refused(fleet: Fleet, toy: Toy, shop: Path) -> None:
-    toy.release("v1.2.0", {"copier.yml": f"{FIRST['copier.yml']}_tasks: ['touch ran']\n"})
-
-    run = fleet(shop, "update", "plain", "--json")
-
-    assert (run.code, outcomes(run)) == (1, {"plain": "refused"})
-    assert "unsafe" in json.loads(run.output)[0]["note"]
-    assert services.git(shop / "plain", "branch") == "* main\n"
 
 
 def test_a_conflict_without_markers_is_remembered(fleet: Fleet, toy: Toy, shop: Path) -> None:
@@ -294,53 +201,3 @@ def test_a_run_that_is_killed_goes_on_where_it_was(shop: Path) -> None:
     assert [BRANCH in it for it in half] == [True, False, False]
     assert [it["outcome"] for it in json.loads(again.stdout)] == ["conflicts", "updated"]
     assert refs(shop)[0] == half[0]
-
-
-WAVES = (
-    '[waves]\ncanary = ["../shop/plain"]\nrest = ["../shop/edited", "../shop/recent"]\nbad = "x"\n'
-)
-
-
-@pytest.fixture
-def waves(shop: Path, tmp_path: Path) -> Path:
-    file = tmp_path / "fleet" / "waves.toml"
-    file.parent.mkdir()
-    file.write_text(WAVES)
-    return file
-
-
-def test_a_wave_updates_its_services_alone(fleet: Fleet, shop: Path, waves: Path) -> None:
-    elsewhere = shop / "plain"  # the folders are relative to the file
-
-    run = fleet(elsewhere, "update", "--waves", str(waves), "--wave", "canary", "--json")
-
-    assert (run.code, outcomes(run)) == (0, {"plain": "updated"})
-    assert BRANCH not in services.git(shop / "edited", "show-ref")
-
-
-@pytest.mark.parametrize(
-    ("text", "arguments", "sentence"),
-    [
-        (WAVES, ["--wave", "x"], "{file} has no wave x. Its waves: canary, rest, bad."),
-        (WAVES, [], "Name a wave of {file} with --wave. Its waves: canary, rest, bad."),
-        (WAVES, ["--wave", "bad"], "The wave bad of {file} must be a list, such as "),
-        ("[waves", ["--wave", "x"], "{file} is not valid TOML: "),
-        ("waves = 1", ["--wave", "x"], "{file} has no waves: write [waves] and canary = "),
-        (None, ["--wave", "x"], "{file} cannot be read: No such file or directory."),
-    ],
-)
-def test_a_wave_that_makes_no_sense_is_refused(
-    fleet: Fleet, waves: Path, text: str | None, arguments: list[str], sentence: str
-) -> None:
-    waves.unlink() if text is None else waves.write_text(text)
-
-    run = fleet(waves.parent, "update", "--waves", str(waves), *arguments)
-
-    assert (run.code, run.output) == (1, "")
-    assert run.errors.startswith(f"fleet: {sentence.format(file=waves)}")
-
-
-def test_a_wave_needs_its_file(fleet: Fleet, shop: Path) -> None:
-    run = fleet(shop, "update", "--wave", "canary")
-
-    assert run.errors == "fleet: Name the file that defines the wave canary with --waves.\n"

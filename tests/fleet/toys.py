@@ -20,6 +20,8 @@ shared = ["/shared*", "/settings.txt"]
 # What `make lock check test` does is seen by the file it leaves in .git.
 MAKEFILE = "lock check test:\n\t@echo $@ >> .git/made\n"
 LINES = "".join(f"line {number}\n" for number in range(1, 10))
+BRANCH = "template-update/v1.1.0"
+"""The branch of an update to the version after the first one."""
 
 FIRST: dict[str, str | None] = {
     "copier.yml": (

@@ -30,12 +30,20 @@ def files_of(service: Path) -> Files:
 
 
 def all_files(folder: Path) -> Files:
-    """What a render without a repository holds."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
+    """What a render without a repository holds, links included."""
+    files = [file for file in sorted(folder.rglob("*")) if not file.is_dir() or file.is_symlink()]
     return {
         str(file.relative_to(folder)): (file.stat().st_mode & 0o111, file.read_bytes())
         for file in files
     }
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {path: content for path, (_, content) in all_files(folder).items()}
+
+
+def texts_of(folder: Path) -> dict[str, str]:
+    return {path: content.decode() for path, content in contents_of(folder).items()}
 
 
 def without_seeds(files: Files) -> Files:

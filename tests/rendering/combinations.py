@@ -1,0 +1,105 @@
+"""Combinations of answers that stand for all of them, and what each answer may change."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Render = Callable[..., Path]
+Answers = dict[str, Any]
+ANSWERS_FILE = ".copier-answers.yml"
+DEFAULTS: Answers = {
+    "service_name": "my-service",
+    "description": "An async FastAPI service on Postgres.",
+    "postgres_version": 18,
+    "container": True,
+    "ci": "github",
+    "license": "proprietary",
+    "team": "",
+    "http_port": 8000,
+    "python_image_version": "3.14",
+    "license_holder": "The my-service authors",
+}
+EVERYTHING: Answers = {
+    "service_name": "the-longest-name-that-a-service-can-have",
+    "description": """Lamps \\ "tables": {{ it's }} 100 % # ${all} 🎉""",
+    "postgres_version": 15,
+    "container": True,
+    "ci": "github",
+    "license": "MIT",
+    "team": "@acme/lamps",
+    "http_port": 9000,
+    "python_image_version": "3.12",
+    "license_holder": "Lamps & Söhne",
+}
+NOTHING: Answers = {"container": False, "ci": "none", "license": "proprietary", "team": ""}
+
+
+def hostile(text: str, team: str) -> Answers:
+    return {
+        "service_name": "a--b" * 10,
+        "description": text,
+        "license": "MIT",
+        "license_holder": text,
+        "team": team,
+    }
+
+
+COMBINATIONS: dict[str, Answers] = {
+    "defaults": {},
+    "service_name": {"service_name": "lamps"},
+    "description": {"description": "Lamps, and who may switch them."},
+    "postgres_version": {"postgres_version": 15},
+    "container-false": {"container": False},
+    "ci-gitlab": {"ci": "gitlab"},
+    "ci-none": {"ci": "none"},
+    "license-mit": {"license": "MIT"},
+    "license-apache": {"license": "Apache-2.0"},
+    "team": {"team": "@acme/lamps"},
+    "http_port": {"http_port": 9000},
+    "python_image_version": {"python_image_version": "3.12"},
+    "license_holder": {"license": "MIT", "license_holder": "Lamps Ltd"},
+    "everything": EVERYTHING,
+    "everything-gitlab": EVERYTHING | {"ci": "gitlab", "license": "Apache-2.0"},
+    "gitlab-without-container": {"ci": "gitlab", "container": False},
+    "nothing": NOTHING,
+    "hostile-quotes": hostile(r"""' "quoted" ''' \""" \n \\ C:\new\x '""", "o'neil@example.org"),
+    "hostile-jinja": hostile("{{ x }} {% raw %} {# y #} {% if %} }} %}", "{{x}}@example.org"),
+    "hostile-signs": hostile("# - a: [b, {c}] | > & * ! % @ ` $(d) ${e} %(f)s", "@@a_b.c/d-e"),
+    "hostile-unicode": hostile("🎉 Größe 日本 \u202e\u00a0\u0301 \U0010ffff", "größe@example.org"),
+    "hostile-long": hostile("word " * 100 + "end", "a" * 60 + "@example.org"),
+    "hostile-words": hostile("null", "no@example.org"),
+    "empty-description": {"description": ""},
+}
+# Those of `make test-fast`; the others are slow by their number.
+QUICK = {"defaults", "container-false", "ci-gitlab", "everything", "nothing", "hostile-jinja"}
+# The files that each answer may change, add or leave out, beside the answers file.
+MAY_CHANGE: dict[str, set[str]] = {
+    "service_name": {"Dockerfile", "README.md", "compose.yaml", "pyproject.toml"},
+    "description": {"README.md", "pyproject.toml"},
+    "postgres_version": {".gitlab-ci.yml", ".postgres-version", "compose.yaml"},
+    "container": {
+        ".dockerignore",
+        ".github/workflows/image.yml",
+        "Dockerfile",
+        "README.md",
+        "compose.yaml",
+    },
+    "ci": {
+        ".github/workflows/ci.yml",
+        ".github/workflows/image.yml",
+        ".github/workflows/template-update.yml",
+        ".gitlab-ci.yml",
+    },
+    "license": {"LICENSE-APACHE", "LICENSE-MIT", "pyproject.toml"},
+    "team": {"CODEOWNERS"},
+    "http_port": {"Dockerfile", "Makefile", "README.md", "compose.yaml"},
+    "python_image_version": {"Dockerfile"},
+    "license_holder": {"LICENSE-MIT"},
+}
+
+
+def answers_of(combination: str) -> Answers:
+    """All the answers, those that follow from others included."""
+    given = COMBINATIONS[combination]
+    holder = f"The {given.get('service_name', 'my-service')} authors"
+    return DEFAULTS | {"license_holder": holder} | given

@@ -1,0 +1,92 @@
+"""How a service ends when it is told to, and when it is killed."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.served_service.conftest import COMMANDS, Serve, create
+from tests.support import serving
+from tests.support.serving import Served
+
+pytestmark = pytest.mark.slow
+DRAIN_SECONDS = 5  # where nothing is set
+
+
+def server_of(served: Served) -> int:
+    """The process that a supervisor would tell to stop: make passes no signal on in time."""
+    if "make" not in str(served.process.args):
+        return served.process.pid
+    listed = subprocess.run(
+        ["ps", "-eww", "-o", "pid=,pgid=,args="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    rows = [line.split(maxsplit=2) for line in listed]
+    [pid] = [
+        int(pid)
+        for pid, group, command in rows
+        if group == str(served.process.pid) and "python" in command.split()[0]
+    ]
+    return pid
+
+
+def test_a_name_is_not_lost_when_it_was_answered(serve: Serve, migrated: Callable[[], str]) -> None:
+    url = migrated()
+
+    with serve("uvicorn", POSTGRES_URL=url) as served:
+        served.wait_until_it_answers("/health/ready")
+        item = create(served, "lamp")
+        served.process.kill()
+
+    assert serving.sql(url, "SELECT id::text, name FROM public.item") == [(item["id"], "lamp")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_on_sigterm_a_service_drains_and_ends_with_0(
+    serve: Serve, migrated: Callable[[], str], command: str
+) -> None:
+    with serve(command, POSTGRES_URL=migrated()) as served:
+        served.wait_until_it_answers("/health/ready")
+        told = time.monotonic()
+        subprocess.run(["kill", "-TERM", str(server_of(served))], check=True)
+
+        served.wait_until_it_answers("/health/ready", 503)
+        not_ready_after = time.monotonic() - told
+        item = create(served, "lamp")
+        probe = served.get("/health/ready")
+        answered_after = time.monotonic() - told
+        code, ended_after = served.wait(), time.monotonic() - told
+
+        assert (probe.status_code, probe.json()["detail"]) == (503, "The service is shutting down.")
+        assert item["name"] == "lamp"
+        assert not_ready_after < 1
+        assert answered_after < DRAIN_SECONDS < ended_after < DRAIN_SECONDS + 2
+        assert (code, served.left()) == (0, [])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_drain_a_service_ends_at_once_with_0(
+    serve: Serve, migrated: Callable[[], str], command: str
+) -> None:
+    with serve(command, POSTGRES_URL=migrated(), SHUTDOWN_DRAIN_SECONDS="0") as served:
+        served.wait_until_it_answers("/health/ready")
+        told = time.monotonic()
+        subprocess.run(["kill", "-TERM", str(server_of(served))], check=True)
+        code, ended_after = served.wait(), time.monotonic() - told
+
+        assert ended_after < 2
+        assert (code, served.left()) == (0, [])
+
+
+def test_a_second_sigterm_stops_at_once(serve: Serve, migrated: Callable[[], str]) -> None:
+    with serve("uvicorn", POSTGRES_URL=migrated()) as served:
+        served.wait_until_it_answers("/health/ready")
+        told = time.monotonic()
+        served.process.send_signal(signal.SIGTERM)
+        served.wait_until_it_answers("/health/ready", 503)
+        served.process.send_signal(signal.SIGTERM)
+        code, ended_after = served.wait(), time.monotonic() - told
+
+        assert ended_after < 2
+        assert (code, served.left()) == (0, [])
