@@ -1,1 +1,1 @@
-"""Brings services that were made from a template forward, one or a whole organization's."""
+"""Updates services made from a template: one, or all of an organization's."""

@@ -1,4 +1,4 @@
-"""Brings a service to a template that it was not made from."""
+"""Adopts a service that was not made from the template."""
 
 import os
 import shutil
@@ -18,13 +18,13 @@ from fleet.template import Template, files
 
 @dataclass(frozen=True)
 class Adoption:
-    """What a service lacks of a version of the template, and has already. Paths are sorted."""
+    """A service compared with a version of the template. Paths are sorted."""
 
     version: str
     render: Path
     missing: list[str]
     differing: dict[str, str]
-    """A diff for each file, from the template's to the service's."""
+    """One diff per file, from the template's to the service's."""
     same: list[str]
 
 
@@ -32,28 +32,28 @@ class Adoption:
 def compare(
     folder: Path, template: Template, version: str, answers: Mapping[str, Any]
 ) -> Iterator[Adoption]:
-    """The service against a render without seeds, which lives as long as the block."""
+    """Compare the service with a render without seeds, which exists until the block ends."""
     with TemporaryDirectory(prefix="render-") as scratch:
-        # Named as the service: answers may be made from the folder's name.
+        # Named like the service: a default answer may come from the folder's name.
         render = Path(scratch, folder.resolve().name)
         template.render(version, answers, render)
         ownership = template.ownership(version)
         paths = [path for path in files(render) if ownership.owner(path) is not Owner.SEED]
-        there = [path for path in paths if _is_there(folder, path)]
+        taken = [path for path in paths if _is_taken(folder, path)]
         diffs = {
-            path: diff(render, folder, path) for path in there if not _same(render, folder, path)
+            path: diff(render, folder, path) for path in taken if not _same(render, folder, path)
         }
         yield Adoption(
             template.describe(version),
             render,
-            missing=[path for path in paths if path not in there],
+            missing=[path for path in paths if path not in taken],
             differing=diffs,
-            same=[path for path in there if path not in diffs],
+            same=[path for path in taken if path not in diffs],
         )
 
 
 def write(folder: Path, adoption: Adoption) -> None:
-    """Adds the missing files, the answers file among them. No file that is there changes."""
+    """Add the missing files, including the answers file. Existing files do not change."""
     require_clean(folder)
     for path in adoption.missing:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -61,21 +61,21 @@ def write(folder: Path, adoption: Adoption) -> None:
 
 
 def require_adoptable(folder: Path) -> None:
-    """Raises FleetError for what is in no repository, or was made from a template."""
+    """Raises FleetError if the folder is not in a repository, or was made from a template."""
     require_repository(folder)
     if (folder / ANSWERS_FILE).exists():
         service = Service.read(folder)
         raise FleetError(
-            f"{folder} follows the template {service.address} already, at {service.version}: "
-            "`fleet service update` brings it forward."
+            f"{folder} already follows the template {service.address} at {service.version}: "
+            "update it with `fleet service update`."
         )
 
 
-def _is_there(folder: Path, path: str) -> bool:
-    """Whether something has the path, or is in its way: a file or a link where a folder belongs."""
-    parents = [folder / it for it in Path(path).parents if it != Path()]
+def _is_taken(folder: Path, path: str) -> bool:
+    """Whether something is at the path or blocks it: a file or a link where a folder belongs."""
+    parents = [folder / parent for parent in Path(path).parents if parent != Path()]
     return os.path.lexists(folder / path) or any(
-        it.is_symlink() or (it.exists() and not it.is_dir()) for it in parents
+        parent.is_symlink() or (parent.exists() and not parent.is_dir()) for parent in parents
     )
 
 

@@ -1,7 +1,7 @@
-"""The branches that updates are committed to, and what they tell later.
+"""The branches that updates are committed to, and what their commits record.
 
-A branch tells by trailers of its commit, since not every conflict leaves markers in a file. They
-count while that commit is the last one: who commits above it has dealt with them.
+Trailers record conflicts and failed checks, since not every conflict leaves markers in a file. They
+count while their commit is the branch's last: a later commit has resolved them.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ MARKERS = "^(<{7}|>{7}) "
 
 
 def name(service: Service, template: Template, to: str = "") -> str:
-    """`template-update/<version>`, with the service's folder in a repository of several."""
+    """`template-update/<version>`; in a repository of several services, `<folder>/<version>`."""
     return f"template-update/{service.prefix}{template.describe(to or template.newest)}"
 
 
@@ -28,7 +28,7 @@ def exists(service: Service, branch: str) -> bool:
 
 
 def version(service: Service, branch: str) -> str:
-    """The template's version that the answers file of a branch records; empty if none does."""
+    """The template's version in a branch's answers file; empty if it records none."""
     text = git.run(service.folder, "show", f"{branch}:{service.prefix}{ANSWERS_FILE}").stdout
     try:
         recorded = yaml.safe_load(text)
@@ -38,18 +38,18 @@ def version(service: Service, branch: str) -> str:
 
 
 def conflicts(service: Service, branch: str) -> dict[str, str]:
-    """Why each path could not be merged, and files that have conflict markers still."""
-    told = dict(line.rsplit(": ", 1) for line in _trailers(service, branch, CONFLICT))
-    return told or dict.fromkeys(_marked(service, branch), "has conflict markers")
+    """Why each path could not be merged; without trailers, the files with conflict markers."""
+    recorded = dict(line.rsplit(": ", 1) for line in _trailers(service, branch, CONFLICT))
+    return recorded or dict.fromkeys(_marked(service, branch), "has conflict markers")
 
 
 def failure(service: Service, branch: str) -> str:
-    """How the checks failed; empty where they did not, or were not asked for."""
+    """How the checks failed; empty if they passed or did not run."""
     return "".join(_trailers(service, branch, FAILURE))
 
 
 def write_patch(service: Service, branch: str, file: Path) -> None:
-    """For `git am`: all that the branch adds to the service's HEAD."""
+    """Write the commits that the branch adds to the service's HEAD, for `git am`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     text = git.git(service.folder, "format-patch", "--stdout", f"HEAD..{branch}")
     file.write_text(text, encoding="utf-8")
@@ -57,8 +57,8 @@ def write_patch(service: Service, branch: str, file: Path) -> None:
 
 def _trailers(service: Service, branch: str, key: str) -> list[str]:
     form = f"--format=%(trailers:key={key},valueonly,unfold)"
-    told = git.git(service.folder, "log", "--max-count=1", form, branch)
-    return [line for line in told.splitlines() if line]
+    values = git.git(service.folder, "log", "--max-count=1", form, branch)
+    return [line for line in values.splitlines() if line]
 
 
 def _marked(service: Service, branch: str) -> list[str]:

@@ -12,7 +12,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def between(old: str, new: str) -> str:
-    """The sections of the new text that the old one lacks or has otherwise, as they stand."""
+    """The new text's sections that are missing from the old text or differ from it."""
     known = sections(old)
     return "\n\n".join(
         f"## {heading}\n\n{body}"

@@ -12,7 +12,7 @@ from fleet.commands.update import update_services
 from fleet.errors import FleetError
 
 app = typer.Typer(
-    help="Bring services forward with their template.",
+    help="Keep services up to date with their template.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,7 +26,7 @@ app.command("preset")(check_preset)
 
 
 def main() -> None:
-    """The console script: what a command refuses is one sentence, not a traceback."""
+    """The console script: a refusal is one sentence, not a traceback."""
     try:
         app()
     except FleetError as error:

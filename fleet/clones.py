@@ -1,4 +1,4 @@
-"""Temporary clones: what is done in them leaves the service itself untouched."""
+"""Temporary clones: work in them leaves the service untouched."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from fleet.service import Service
 
 @contextmanager
 def clone(service: Service) -> Iterator[Service]:
-    """The service as its HEAD has it. Objects are shared: a long history costs nothing."""
+    """A clone of the service at HEAD. It shares git's objects: a long history costs nothing."""
     identity = [
         f"--config={key}={value}"
         for key in ("user.name", "user.email")
@@ -25,12 +25,12 @@ def clone(service: Service) -> Iterator[Service]:
         try:
             yield Service.read(cloned)
         except FleetError as error:
-            # People know the service, not the clone.
+            # The clone's path would tell a reader nothing.
             raise FleetError(str(error).replace(str(cloned), str(service.folder))) from error
 
 
 def fetch(service: Service, clone: Service, branch: str) -> None:
-    """Brings the finished branch home: it is there as a whole, or not at all."""
+    """Fetch the finished branch into the service, whole or not at all."""
     quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
     both = f"refs/heads/{branch}:refs/heads/{branch}"
     git.git(service.folder, "fetch", *quietly, git.root(clone.folder), both)

@@ -1,4 +1,4 @@
-"""What a service changed in the files that belong to its template."""
+"""Drift: a service's changes to the template's own files."""
 
 from difflib import unified_diff
 from pathlib import Path
@@ -11,8 +11,8 @@ from fleet.template import Template, files
 
 
 def drift(service: Service, template: Template) -> dict[str, str]:
-    """A diff for each file of the template that is not as the recorded version renders it."""
-    # Of the newest version: early ones do not declare it.
+    """One diff per file of the template that differs from the recorded version's render."""
+    # From the newest version: early ones do not declare it.
     ownership = template.ownership(template.newest)
     plain = source(template, service.version, ownership.others)
     with TemporaryDirectory(prefix="render-") as folder:
@@ -30,7 +30,7 @@ def drift(service: Service, template: Template) -> dict[str, str]:
 
 
 def diff(render: Path, actual: Path, path: str) -> str:
-    """From the template's file to the service's, in the unified format; empty for equal files."""
+    """A unified diff from the template's file to the service's; empty if they are equal."""
     lines = unified_diff(
         _lines(render / path), _lines(actual / path), f"template/{path}", f"service/{path}"
     )

@@ -1,4 +1,4 @@
-"""Lines that a release removes from a file where services add others beside them."""
+"""Drops lines that a release removes from a file to which services add lines."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -7,12 +7,12 @@ from types import MappingProxyType
 from fleet.service import Service
 
 DroppedLines = Mapping[str, Collection[str]]
-"""Lines by file."""
+"""Lines, by file."""
 NOTHING: DroppedLines = MappingProxyType({})
 
 
 def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
-    """Those of files that have all of them still. Where one was changed, git has to ask."""
+    """The lines of files that still have all of theirs. A changed line is left to git's merge."""
     return {
         path: lines
         for path, lines in dropped_lines.items()
@@ -29,11 +29,24 @@ def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
     changed = []
     for path, unwanted in dropped_lines.items():
         lines = _lines(folder / path)
-        kept = [line for line in lines if line.strip() not in {each.encode() for each in unwanted}]
+        kept = _without(lines, {line.encode() for line in unwanted})
         if len(kept) < len(lines):
             (folder / path).write_bytes(b"".join(kept))
             changed.append(path)
     return changed
+
+
+def _without(lines: list[bytes], unwanted: Collection[bytes]) -> list[bytes]:
+    """What stood between two empty lines leaves one of them behind."""
+    kept: list[bytes] = []
+    was_dropped = False
+    for line in lines:
+        is_dropped = line.strip() in unwanted
+        is_second_empty = was_dropped and not line.strip() and kept and not kept[-1].strip()
+        if not (is_dropped or is_second_empty):
+            kept.append(line)
+        was_dropped = is_dropped
+    return kept
 
 
 def _lines(file: Path) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""What went wrong, in one sentence for the person at the terminal."""
+"""Errors, each one sentence for the person at the terminal."""
 
 
 class FleetError(Exception):

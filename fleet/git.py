@@ -1,6 +1,6 @@
-"""git as a function. Neither prompts nor translations: output is read by programs.
+"""git as a function, without prompts and translations: programs read its output.
 
-Nothing is locked that need not be: `git status` leaves the index of a service as it is.
+Without optional locks either: `git status` leaves a service's index unchanged.
 """
 
 import os
@@ -13,7 +13,7 @@ ALWAYS = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What became of a git command, whether it succeeded or not."""
+    """Run a git command. Returns the result of a failed one too."""
     return subprocess.run(
         ["git", *arguments],
         cwd=folder,
@@ -26,7 +26,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
 
 
 def git(folder: Path, *arguments: str, **environment: str) -> str:
-    """What a git command prints. Raises FleetError with git's own words when it fails."""
+    """The output of a git command. Raises FleetError with git's last line if it fails."""
     result = run(folder, *arguments, **environment)
     if result.returncode:
         said = result.stderr.strip().splitlines() or ["nothing"]
@@ -35,10 +35,10 @@ def git(folder: Path, *arguments: str, **environment: str) -> str:
 
 
 def root(folder: Path) -> str:
-    """The top folder of the repository that a folder is in."""
+    """The root of the repository that contains a folder."""
     return git(folder, "rev-parse", "--show-toplevel").strip()
 
 
 def paths(folder: Path, *arguments: str) -> list[str]:
-    """The paths that a git command prints when it is given -z, as they are."""
+    """The paths that a git command prints with -z, which quotes none."""
     return [path for path in git(folder, *arguments).split("\0") if path]

@@ -1,4 +1,4 @@
-"""Renders two versions of a template for a service, and has git merge their difference."""
+"""Renders two versions of a template for a service, and merges their difference with git."""
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
@@ -14,7 +14,7 @@ from fleet.ownership import Owner, Ownership
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template, files
 
-# What two letters of `git status` mean (git-status(1), "Short Format"): ours is the service.
+# The two letters of `git status` (git-status(1), "Short Format"); "us" is the service.
 REASONS = {
     "DD": "renamed here and in the template, to different names",
     "AU": "renamed here, changed in the template",
@@ -33,7 +33,7 @@ IDENTITY = {
 
 @dataclass(frozen=True)
 class Renders:
-    """Two commits in the service's object store: a version's files, and those of a newer one."""
+    """Two commits in the service's object store: the old version's files and the new one's."""
 
     old: str
     new: str
@@ -48,10 +48,10 @@ def render_both(
     new_seeds: Iterable[str] = (),
     dropped_lines: DroppedLines = NOTHING,
 ) -> Renders:
-    """Commit the renders of the recorded version and of a newer one, both without seeds.
+    """Commit renders of the recorded version and of a newer one, both without seeds.
 
-    `new_seeds` become seeds with this update: one that the service has not changed is merged once
-    more, and one that it has changed is its own already. `dropped_lines` are left out of the old
+    `new_seeds` become seeds with this update: one that the service has not changed is merged one
+    last time, and one that it has changed stays as it is. `dropped_lines` are left out of the old
     render, as `merge` leaves them out of the service.
     """
     ownership = template.ownership(after)
@@ -59,7 +59,7 @@ def render_both(
         old, new = (Path(folder, name, service.prefix) for name in ("old", "new"))
         template.render(service.version, service.answers, old)
         template.render(after, {**service.answers, **data}, new)
-        # Whatever the service recorded, the new version's answers file is right.
+        # With the service's own answers file as the base, the merge takes the new version's.
         shutil.copyfile(service.folder / ANSWERS_FILE, old / ANSWERS_FILE)
         merged = [path for path in new_seeds if _same(service.folder / path, old / path)]
         for rendered in (old, new):
@@ -83,7 +83,7 @@ def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = N
 
 
 def conflicts(service: Service, moved: Mapping[str, str]) -> dict[str, str]:
-    """Why each path could not be merged; `moved` is where the template's files went."""
+    """Why each path could not be merged; `moved` has the new paths of the template's files."""
     return {
         path: f"changed here, moved to {moved[path]} by the template"
         if letters == "UD" and path in moved
@@ -93,13 +93,13 @@ def conflicts(service: Service, moved: Mapping[str, str]) -> dict[str, str]:
 
 
 def keeps(service: Service, renders: Renders, path: str) -> bool:
-    """Whether the service goes on with a file of its own where the template has a seed."""
+    """Whether the service keeps its own file where the template has a seed."""
     rendered = git.run(service.folder, "cat-file", "-e", f"{renders.new}:./{path}")
     return bool(rendered.returncode) and (service.folder / path).is_file()
 
 
 def leave_deleted(service: Service) -> list[str]:
-    """What the service deleted stays deleted, whatever the template has changed in it."""
+    """Files that the service deleted stay deleted, whatever the template changed in them."""
     deleted = [path for path, letters in _unmerged(service).items() if letters == "DU"]
     if deleted:
         git.git(service.folder, "rm", "--quiet", "--force", "--", *deleted)
@@ -119,7 +119,7 @@ def _same(file: Path, other: Path) -> bool:
 
 
 def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:
-    """A folder's content as a commit of the service's repository, which no branch knows."""
+    """Commit a folder's content to the service's repository, on no branch."""
     store = git.git(service.folder, "rev-parse", "--absolute-git-dir").strip()
     with TemporaryDirectory(prefix="index-") as scratch:
         environment = {
@@ -133,7 +133,7 @@ def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:
 
 
 def _unmerged(service: Service) -> dict[str, str]:
-    """The two letters of `git status` for each path that is not merged."""
+    """The two letters of `git status` for each unmerged path."""
     entries = git.paths(service.folder, "status", "--porcelain", "-z", "--no-renames", "--", ".")
     return {
         entry[3:].removeprefix(service.prefix): entry[:2]

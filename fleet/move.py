@@ -1,7 +1,7 @@
-"""Brings one service of many forward: on a branch of its own, made in a temporary clone.
+"""Updates one service of many on its own branch, made in a temporary clone.
 
-A service's working tree, index and checked-out branch are never touched. A branch that is there is
-never written anew, so what was stopped half-way goes on where it was.
+The service's working tree, index and checked-out branch are never touched. An existing branch is
+never rewritten, so an interrupted run continues where it stopped.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ from fleet.template import Template
 
 
 class Outcome(StrEnum):
-    """What became of a service, the best first."""
+    """The outcomes of an update, best first."""
 
     UP_TO_DATE = "up to date"
     UPDATED = "updated"
@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Move:
-    """What became of one service; `--json` prints it as it is."""
+    """The result for one service; `--json` prints these fields."""
 
     path: str
     name: str
@@ -38,32 +38,32 @@ class Move:
     before: str = ""
     after: str = ""
     branch: str = ""
-    """The branch with the update; empty where there is none."""
+    """The branch with the update; empty if there is none."""
     conflicts: dict[str, str] = field(default_factory=dict)
     """Why each path could not be merged."""
     note: str = ""
-    """Why it was refused, how its checks failed, whether the branch was there already."""
+    """Why it was refused, how its checks failed, whether the branch already existed."""
     carried: list[Carried] = field(default_factory=list)
-    """Files that use what the template has moved: what was rewritten, and what is left."""
+    """The service's files that use moved names: what was rewritten, and what is left."""
     recipes: str = ""
-    """What is to be done by hand."""
+    """The manual steps."""
     patch: str = ""
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to do with every service."""
+    """The options that apply to every service."""
 
     to: str = ""
     check: str = ""
-    """A command of the shell, run in the clone: the only code of a service that runs."""
+    """A shell command, run in the clone: the only code of a service that runs."""
     patches: dict[Path, Path] = field(default_factory=dict)
-    """Where the patch of each service goes, by the service's folder."""
+    """The patch file of each service, by the service's folder."""
 
 
 def move(service: Service, template: Template, order: Order) -> Move:
-    """Raises FleetError, with the service untouched, for one that cannot be updated."""
+    """Raises FleetError if the service cannot be updated, and leaves it untouched."""
     began = time.perf_counter()
     try:
         moved = _move(service, template, order)
@@ -88,33 +88,33 @@ def _move(service: Service, template: Template, order: Order) -> Move:
         return plan
     plan = replace(plan, branch=branches.name(service, template, after))
     if branches.exists(service, plan.branch):
-        return _found(service, plan)
+        return _existing(service, plan)
     with clones.clone(service) as clone:
-        moved = _made(clone, template, order, plan)
+        moved = _make_branch(clone, template, order, plan)
         clones.fetch(service, clone, plan.branch)
     return moved
 
 
-def _found(service: Service, plan: Move) -> Move:
-    """What a branch tells that is there already: an earlier run's, or people's by now."""
+def _existing(service: Service, plan: Move) -> Move:
+    """The result of a branch that exists, from an earlier run or edited since."""
     branch = plan.branch
     if branches.version(service, branch) != plan.after:
         raise FleetError(
-            f"The branch {branch} of {service.folder} does not hold the update to {plan.after}: "
-            f"`git branch --delete --force {branch}`, or rename it."
+            f"The branch {branch} of {service.folder} does not have the update to {plan.after}: "
+            f"delete it with `git branch --delete --force {branch}`, or rename it."
         )
     failure = branches.failure(service, branch)
     conflicts = branches.conflicts(service, branch)
     outcome = Outcome.CHECKS_FAILED if failure else Outcome.UPDATED
     outcome = Outcome.CONFLICTS if conflicts else outcome
-    note = f"{failure} (the branch is there already)" if failure else "The branch is there already."
+    note = f"{failure} (the branch already exists)" if failure else "The branch already exists."
     return replace(plan, outcome=outcome, conflicts=conflicts, note=note)
 
 
-def _made(clone: Service, template: Template, order: Order, plan: Move) -> Move:
+def _make_branch(clone: Service, template: Template, order: Order, plan: Move) -> Move:
     proposal = propose(clone, template, to=plan.after)
     plan = replace(plan, carried=proposal.carried, recipes=proposal.recipes)
-    note = "" if proposal.locked else "uv.lock does not fit: run `make lock` on the branch."
+    note = "" if proposal.locked else "uv.lock is out of date: run `make lock` on the branch."
     if proposal.conflicts:
         return replace(plan, outcome=Outcome.CONFLICTS, conflicts=proposal.conflicts, note=note)
     if order.check and (failure := _failure(clone, order.check)):
@@ -126,7 +126,7 @@ def _made(clone: Service, template: Template, order: Order, plan: Move) -> Move:
 
 
 def _failure(clone: Service, command: str) -> str:
-    """How the checks failed, with their last line; empty where they did not."""
+    """How the checks failed, with their last line; empty if they passed."""
     result = subprocess.run(
         ["sh", "-c", command],
         cwd=clone.folder,
@@ -138,4 +138,4 @@ def _failure(clone: Service, command: str) -> str:
         check=False,
     )
     said = (result.stdout.strip().splitlines() or ["nothing"])[-1].strip()[:200]
-    return f"`{command}` ended with {result.returncode}: {said}" if result.returncode else ""
+    return f"`{command}` exited with {result.returncode}: {said}" if result.returncode else ""

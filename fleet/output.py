@@ -1,4 +1,4 @@
-"""What commands print and write."""
+"""Writes text to terminals and files."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from fleet.errors import FleetError
 
 
 def printable(text: str) -> str:
-    """For a terminal: names come from outside, and may hold control codes."""
+    """Text for a terminal: names come from outside and may contain control codes."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def write(file: Path, text: str) -> None:
-    """Raises FleetError when the file cannot be written."""
+    """Raises FleetError if the file cannot be written."""
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Who owns which file of a service: what ownership.toml of the template says."""
+"""Who owns each file of a service, as the template's ownership.toml declares."""
 
 import tomllib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True)
 class Ownership:
-    """Patterns by owner, and the place for a service's additions by pattern of the template."""
+    """Patterns by owner; for the template's own patterns, the place for a service's additions."""
 
     patterns: dict[Owner, GitIgnoreSpec]
     places: dict[str, str]
@@ -27,22 +27,22 @@ class Ownership:
 
     @classmethod
     def parse(cls, text: str) -> "Ownership":
-        """Raises FleetError when the text is no TOML or names a class that there is not."""
+        """Raises FleetError if the text is not TOML or names an unknown class."""
         try:
             declared = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise FleetError(f"ownership.toml of the template is not valid: {error}.") from error
+            raise FleetError(f"The template's ownership.toml is not valid: {error}.") from error
         if unknown := sorted(set(declared) - {Owner.TEMPLATE, Owner.SHARED, Owner.SEED}):
             names = ", ".join(unknown)
-            raise FleetError(f"ownership.toml of the template has unknown classes: {names}.")
+            raise FleetError(f"The template's ownership.toml has unknown classes: {names}.")
         patterns = {
-            Owner(name): GitIgnoreSpec.from_lines(list(it)) for name, it in declared.items()
+            Owner(name): GitIgnoreSpec.from_lines(list(lines)) for name, lines in declared.items()
         }
         others = (*declared.get(Owner.SHARED, ()), *declared.get(Owner.SEED, ()))
         return cls(patterns, dict(declared.get(Owner.TEMPLATE, {})), others)
 
     def owners(self, path: str) -> list[Owner]:
-        """The classes whose patterns a path fits: exactly one for every rendered file."""
+        """The owners whose patterns match a path: exactly one for each rendered file."""
         return [owner for owner, spec in self.patterns.items() if spec.match_file(path)]
 
     def owner(self, path: str) -> Owner:

@@ -1,4 +1,4 @@
-"""The fleet as one page of HTML that loads nothing: table, versions, age."""
+"""The fleet as one HTML page that loads nothing: table, versions, age."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,32 +21,32 @@ def render(fleet: list[Status], today: date) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    known = [it for it in fleet if not it.error]
+    known = [service for service in fleet if not service.error]
     return pages.get_template("status.html").render(
         today=today,
         services=known,
-        errors=[it for it in fleet if it.error],
+        errors=[service for service in fleet if service.error],
         charts={"Versions": versions(known), "Days since the last update": ages(known, today)},
     )
 
 
 def versions(fleet: list[Status]) -> list[tuple[str, int]]:
-    """How many services are at each version, the one that most releases have left behind last."""
-    behind = {it.version or "": it.behind or 0 for it in fleet}
-    counted = Counter(it.version or "" for it in fleet)
+    """How many services are at each version, the most outdated version last."""
+    behind = {service.version or "": service.behind or 0 for service in fleet}
+    counted = Counter(service.version or "" for service in fleet)
     return sorted(counted.items(), key=lambda pair: (behind[pair[0]], pair[0]))
 
 
 def ages(fleet: list[Status], today: date) -> list[tuple[str, int]]:
-    """How many services were updated how long ago. Classes without services are left out."""
-    counted = Counter(_age(it, today) for it in fleet)
+    """How many services fall into each class of age. Empty classes are left out."""
+    counted = Counter(_age(service, today) for service in fleet)
     return [(name, counted[name]) for name in _names() if counted[name]]
 
 
-def _age(it: Status, today: date) -> str:
-    if it.updated is None:
+def _age(service: Status, today: date) -> str:
+    if service.updated is None:
         return NEVER
-    days = (today - it.updated).days
+    days = (today - service.updated).days
     return next((name for limit, name in AGES.items() if days <= limit), OLDER)
 
 

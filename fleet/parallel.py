@@ -1,4 +1,4 @@
-"""Does one thing with many services at once, and shows how far it is."""
+"""Runs one function over many services in parallel, with a progress bar."""
 
 import os
 import sys
@@ -18,18 +18,18 @@ from fleet.service import Service
 from fleet.template import Template, open_template
 
 Result = TypeVar("Result")
-WORTH_PROCESSES = 4  # to start one takes as long as to look at a few services
+WORTH_PROCESSES = 4  # starting one takes as long as reading a few services
 
 
 @dataclass(frozen=True)
 class Templates:
-    """One clone for each address that services record, as long as the block lives."""
+    """One clone per address that services record, until the block ends."""
 
     stack: ExitStack
     opened: dict[str, Template | FleetError] = field(default_factory=dict)
 
     def get(self, address: str) -> Template:
-        """Raises FleetError, each time, for one that cannot be cloned."""
+        """Raises FleetError, each time, if the address cannot be cloned."""
         if address not in self.opened:
             try:
                 self.opened[address] = self.stack.enter_context(open_template(address))
@@ -52,9 +52,9 @@ def for_each(
     work: Callable[[Service, Template], Result],
     refused: Callable[[Path, str], Result],
 ) -> list[Result]:
-    """What `work` returns for each service, in their order; `refused` where it raised FleetError.
+    """The results of `work` in the services' order, or of `refused` where it raised FleetError.
 
-    `work` runs in other processes: it must be a function of a module, or a partial of one.
+    `work` is pickled for other processes: a module's function, or a partial of one.
     """
     results: dict[Path, Result] = {}
     with open_templates() as templates, _pool(len(folders)) as pool, _progress() as progress:
@@ -78,14 +78,14 @@ def for_each(
 
 
 def _pool(services: int) -> Executor:
-    """Processes: copier is bound by Python. Spawned: a fork would leave the bar's thread behind."""
+    """Processes: copier is CPU-bound. Spawned: a fork would lose the progress bar's thread."""
     if services < WORTH_PROCESSES:
         return ThreadPoolExecutor(1)
     return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
 
 
 def _progress() -> Progress:
-    """On standard error, and only for a person who watches."""
+    """On standard error, and only on a terminal."""
     return Progress(
         console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()
     )

@@ -1,4 +1,4 @@
-"""What an organization demands of its services, and where they do not comply."""
+"""An organization's policy for its services, and where they do not comply."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from fleet.waivers import WAIVERS_FILE, Waiver, matches
 # Stable: a code never changes its meaning. docs/fleet-reference.md has the same table.
 REASONS = {
     "FLT001": "The service cannot be read.",
-    "FLT002": "The service was made from a template that the policy does not name.",
-    "FLT003": "The version does not hold the minimum one.",
-    "FLT004": "An answer is missing, or not one that is allowed.",
-    "FLT005": "A file of the template differs, and no waiver fits it.",
-    "FLT006": "A file of the template differs, and the waiver that fits it has expired.",
-    "FLT007": "A waiver fits a file that the policy does not allow to waive.",
+    "FLT002": "The policy does not allow the service's template.",
+    "FLT003": "The version is below the minimum.",
+    "FLT004": "An answer is missing or not allowed.",
+    "FLT005": "A file of the template differs, and no waiver covers it.",
+    "FLT006": "A file of the template differs, and its waiver has expired.",
+    "FLT007": "The policy does not allow the file to be waived.",
     "FLT008": "A waiver lasts longer than the policy allows.",
-    "FLT009": "A waiver fits no file that differs: it is not needed.",
+    "FLT009": "A waiver is not needed: it covers no file that differs.",
 }
 
 
@@ -43,14 +43,14 @@ OneOrMore = BeforeValidator(_listed)
 
 
 class Limits(BaseModel, frozen=True, extra="forbid", strict=True):
-    """Of waivers: patterns as in .gitignore, and days from today on. Without one, no limit."""
+    """Limits of waivers: .gitignore patterns, and days counted from today. None means no limit."""
 
     allowed: list[str] | None = None
     longest_days: Annotated[int, Field(ge=0)] | None = None
 
 
 class Policy(BaseModel, frozen=True, extra="forbid", strict=True):
-    """What is left out is not demanded."""
+    """Keys that are left out are not checked."""
 
     minimum_version: Annotated[str, AfterValidator(_a_version)] | None = None
     template: Annotated[list[str], OneOrMore] | None = None
@@ -62,78 +62,78 @@ class Policy(BaseModel, frozen=True, extra="forbid", strict=True):
 class Finding:
     code: str
     service: str
-    """The folder, as it was named."""
+    """The folder, as it was given."""
     file: str
-    """Where it is to be put right, relative to the folder; empty for the folder itself."""
+    """The file to correct, relative to the folder; empty for the folder itself."""
     message: str
 
 
-def check(it: Status, policy: Policy, today: date) -> list[Finding]:
-    """One finding for each fault of a service, none for one that complies."""
-    if it.error:
-        return [Finding("FLT001", it.path, "", it.error)]
+def check(service: Status, policy: Policy, today: date) -> list[Finding]:
+    """One finding per fault of a service; none if it complies."""
+    if service.error:
+        return [Finding("FLT001", service.path, "", service.error)]
     return [
-        Finding(code, it.path, file, message)
+        Finding(code, service.path, file, message)
         for demand in (_template, _version, _answers, _drift, _waivers)
-        for code, file, message in demand(it, policy, today)
+        for code, file, message in demand(service, policy, today)
     ]
 
 
 Faults = Iterator[tuple[str, str, str]]
 
 
-def _template(it: Status, policy: Policy, _: date) -> Faults:
+def _template(service: Status, policy: Policy, _: date) -> Faults:
     allowed = policy.template
-    if allowed is not None and _address(it.template or "") not in map(_address, allowed):
+    if allowed is not None and _address(service.template or "") not in map(_address, allowed):
         named = ", ".join(allowed)
-        yield "FLT002", ANSWERS_FILE, f"{it.name} was made from {it.template}; allowed: {named}."
+        said = f"{service.name} was made from {service.template}; allowed: {named}."
+        yield "FLT002", ANSWERS_FILE, said
 
 
-def _version(it: Status, policy: Policy, _: date) -> Faults:
+def _version(service: Status, policy: Policy, _: date) -> Faults:
     minimum = policy.minimum_version
-    if minimum and not (it.release and Version(it.release) >= Version(minimum)):
-        yield "FLT003", ANSWERS_FILE, f"{it.name} is at {it.version}; the minimum is {minimum}."
+    if minimum and not (service.release and Version(service.release) >= Version(minimum)):
+        said = f"{service.name} is at {service.version}; the minimum is {minimum}."
+        yield "FLT003", ANSWERS_FILE, said
 
 
-def _answers(it: Status, policy: Policy, _: date) -> Faults:
+def _answers(service: Status, policy: Policy, _: date) -> Faults:
     for question, allowed in policy.answers.items():
         named = ", ".join(map(repr, allowed))
-        if question not in it.answers:
-            yield "FLT004", ANSWERS_FILE, f"{it.name} does not answer {question}; allowed: {named}."
+        if question not in service.answers:
+            said = f"{service.name} does not answer {question}; allowed: {named}."
+            yield "FLT004", ANSWERS_FILE, said
             continue
-        answer = it.answers[question]
-        # In Python, 1 is True.
+        answer = service.answers[question]
+        # In Python, 1 == True.
         if not any(type(answer) is type(other) and answer == other for other in allowed):
-            said = f"{it.name} answers {question} with {answer!r}; allowed: {named}."
+            said = f"{service.name} answers {question} with {answer!r}; allowed: {named}."
             yield "FLT004", ANSWERS_FILE, said
 
 
-def _drift(it: Status, policy: Policy, today: date) -> Faults:
+def _drift(service: Status, policy: Policy, today: date) -> Faults:
     allowed = policy.waivers.allowed
-    for path in it.drift:
-        fitting = [waiver for waiver in it.waivers if waiver.fits(path)]
-        if not fitting:
-            yield "FLT005", path, f"{path} of {it.name} differs, and no waiver fits it."
-        elif all(waiver.is_expired(today) for waiver in fitting):
-            last = max(waiver.expires for waiver in fitting)
-            yield "FLT006", path, f"The waiver for {path} of {it.name} expired on {last}."
-        if fitting and allowed is not None and not matches(allowed, path):
-            yield "FLT007", WAIVERS_FILE, f"{it.name} waives {path}, which is not allowed."
+    for path in service.drift:
+        covering = [waiver for waiver in service.waivers if waiver.covers(path)]
+        if not covering:
+            yield "FLT005", path, f"{path} of {service.name} differs, and no waiver covers it."
+        elif all(waiver.is_expired(today) for waiver in covering):
+            last = max(waiver.expires for waiver in covering)
+            yield "FLT006", path, f"The waiver for {path} of {service.name} expired on {last}."
+        if covering and allowed is not None and not matches(allowed, path):
+            yield "FLT007", WAIVERS_FILE, f"{service.name} waives {path}, which is not allowed."
 
 
-def _waivers(it: Status, policy: Policy, today: date) -> Faults:
-    for waiver in it.waivers:
+def _waivers(service: Status, policy: Policy, today: date) -> Faults:
+    for waiver in service.waivers:
         if _lasts_too_long(waiver, policy, today):
-            yield (
-                "FLT008",
-                WAIVERS_FILE,
-                (
-                    f"The waiver for {waiver.path} of {it.name} lasts until {waiver.expires}, "
-                    f"more than {policy.waivers.longest_days} days."
-                ),
+            said = (
+                f"The waiver for {waiver.path} of {service.name} lasts until {waiver.expires}, "
+                f"more than {policy.waivers.longest_days} days."
             )
-        if not any(waiver.fits(path) for path in it.drift):
-            said = f"The waiver for {waiver.path} of {it.name} fits no file that differs."
+            yield "FLT008", WAIVERS_FILE, said
+        if not any(waiver.covers(path) for path in service.drift):
+            said = f"The waiver for {waiver.path} of {service.name} covers no file that differs."
             yield "FLT009", WAIVERS_FILE, said
 
 
@@ -143,5 +143,5 @@ def _lasts_too_long(waiver: Waiver, policy: Policy, today: date) -> bool:
 
 
 def _address(address: str) -> str:
-    """Without what two addresses of one repository may differ in."""
+    """Normalized, so that two addresses of one repository are equal."""
     return template.url(address).rstrip("/").removesuffix(".git")

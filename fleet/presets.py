@@ -1,4 +1,4 @@
-"""Answers of an organization in a file, and those of a command line."""
+"""Answers from an organization's file and from the command line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from fleet.template import Template
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The answers of a file. Raises FleetError for what is no mapping in YAML."""
+    """The answers in a file. Raises FleetError unless it is a YAML mapping."""
     try:
         answers = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -21,14 +21,14 @@ def read(file: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise FleetError(f"{file} is not valid YAML: {reason}.") from error
     if not isinstance(answers, dict) or not answers:
-        raise FleetError(f"{file} holds no answers: write a line `question: answer` for each.")
+        raise FleetError(f"{file} has no answers: write a line `question: answer` for each.")
     return answers
 
 
 def chosen(
     template: Template, version: str, file: Path | None, texts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The answers of a preset and of the command line, which wins. Raises FleetError for one that
+    """A preset's answers, overridden by the command line's. Raises FleetError for an answer that
     no question of the version takes."""
     questions = template.questions(version)
     answers = {**(read(file) if file else {}), **questions.read(texts)}
@@ -37,9 +37,9 @@ def chosen(
 
 
 def check(template: Template, version: str, file: Path) -> dict[str, Any]:
-    """The answers of a preset that a version takes: nothing else is answered, nothing is written.
+    """A preset's answers, after a trial render with them alone that writes nothing.
 
-    Raises FleetError that names the question and the value it refuses.
+    Raises FleetError that names the question and the refused value.
     """
     answers = chosen(template, version, file, {})
     with TemporaryDirectory(prefix="preset-") as folder:

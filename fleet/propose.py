@@ -1,5 +1,5 @@
-"""Puts an update on a branch of its own, with the text of a pull request: what the scheduled job
-of a service does."""
+"""Commits an update on its own branch and writes the pull request's text, for the scheduled job of
+a service."""
 
 import os
 import subprocess
@@ -18,26 +18,26 @@ from fleet.update import Update, update
 class Proposal:
     branch: str
     body: str
-    """The text for the pull request, in Markdown."""
+    """The text of the pull request, in Markdown."""
     conflicts: dict[str, str]
     """Why each path could not be merged."""
     locked: bool
-    """Whether uv.lock, where there is one, fits pyproject.toml."""
+    """Whether uv.lock, if there is one, matches pyproject.toml."""
     carried: list[Carried]
     recipes: str
 
 
 def propose(service: Service, template: Template, *, to: str = "", leave_out: str = "") -> Proposal:
-    """Commit an update to a version, by default the newest, on a branch of its own.
+    """Commit an update to a version, by default the newest, on its own branch.
 
-    Conflicts are committed with their markers, for people to resolve on the branch. The changes
-    below the folder `leave_out` are not committed: the text carries them as a patch.
+    Conflicts are committed with their markers, for people to resolve on the branch. Changes below
+    the folder `leave_out` are not committed: the text includes them as a patch.
     """
     branch = branches.name(service, template, to)
     service.require_clean()
     _switch(service, branch)
     made = update(service, template, to=to)
-    patch = _take_back(service, made, leave_out) if leave_out else ""
+    patch = _revert(service, made, leave_out) if leave_out else ""
     if patch:
         made = _without(made, leave_out)
     locked = _lock(service, made)
@@ -49,13 +49,13 @@ def propose(service: Service, template: Template, *, to: str = "", leave_out: st
 def _switch(service: Service, branch: str) -> None:
     if git.run(service.folder, "switch", "--quiet", "--create", branch).returncode:
         raise FleetError(
-            f"The branch {branch} cannot be made in {service.folder}. "
-            f"If it is there from an earlier run: `git branch --delete --force {branch}`."
+            f"The branch {branch} cannot be created in {service.folder}. "
+            f"If an earlier run left it there: `git branch --delete --force {branch}`."
         )
 
 
-def _take_back(service: Service, made: Update, folder: str) -> str:
-    """Take a folder's changes back. Returns what the template changed there, for `git apply`."""
+def _revert(service: Service, made: Update, folder: str) -> str:
+    """Revert a folder. Returns the template's changes to it, for `git apply`."""
     renders = (made.renders.old, made.renders.new)
     patch = git.git(service.folder, "diff", "--relative", *renders, "--", folder)
     git.git(service.folder, "reset", "--quiet", "HEAD", "--", folder)
@@ -75,12 +75,12 @@ def _without(made: Update, folder: str) -> Update:
 
 
 def _lock(service: Service, made: Update) -> bool:
-    """Whether uv.lock fits pyproject.toml again. It cannot while that has conflicts."""
+    """Lock again. Returns whether uv.lock matches pyproject.toml, which fails with conflicts."""
     if not (service.folder / "uv.lock").exists():
         return True
     if "pyproject.toml" in made.conflicts:
         return False
-    uv = os.environ.get("UV", "uv")  # uv names itself to what it runs
+    uv = os.environ.get("UV", "uv")  # uv sets this for the commands that it runs
     command = [uv, "lock", "--quiet"]
     return subprocess.run(command, cwd=service.folder, check=False).returncode == 0
 
@@ -96,6 +96,6 @@ def _commit(service: Service, made: Update) -> None:
 
 
 def identity(service: Service) -> dict[str, str]:
-    """The user's own where git knows one."""
+    """Empty if git knows the user: git's own settings then apply."""
     known = git.run(service.folder, "config", "user.email").returncode == 0
     return {} if known else IDENTITY

@@ -1,7 +1,7 @@
-"""The questions of a template's version, and what they take.
+"""The questions of a template's version, and the answers that they take.
 
-Copier ignores answers to questions that it does not know, and makes others fit: 8000.7 becomes
-8000, and any text a yes. Here they are refused by name.
+Copier ignores answers to unknown questions and coerces others: 8000.7 becomes 8000, and any text
+becomes true. Here they are refused by name.
 """
 
 import json
@@ -13,7 +13,7 @@ import yaml
 
 from fleet.errors import FleetError
 
-TEXT = "text, in quotes where YAML reads something else"
+TEXT = "text, in quotes where YAML would read another type"
 TAKES: dict[str, tuple[str, set[type]]] = {
     "bool": ("true or false", {bool}),
     "float": ("a number", {float, int}),
@@ -21,38 +21,39 @@ TAKES: dict[str, tuple[str, set[type]]] = {
     "path": (TEXT, {str}),
     "str": (TEXT, {str}),
 }
-"""What a type takes, in words and in Python; a type that is not here takes anything."""
+"""What a type takes, in words and in Python; other types take anything."""
 
 
 @dataclass(frozen=True)
 class Questions:
     version: str
     details: dict[str, Any]
-    """What copier.yml says of each question."""
+    """Each question as copier.yml has it."""
 
     @classmethod
     def parse(cls, version: str, text: str) -> "Questions":
         """Raises FleetError for a copier.yml that cannot be read."""
         try:
-            documents = [it for it in yaml.safe_load_all(text) if it]
-            merged = {name: value for it in documents for name, value in it.items()}
+            documents = [document for document in yaml.safe_load_all(text) if document]
+            merged = {name: detail for each in documents for name, detail in each.items()}
         except (yaml.YAMLError, AttributeError) as error:
             reason = " ".join(str(error).split())
             raise FleetError(
                 f"copier.yml of version {version} cannot be read: {reason}."
             ) from error
-        return cls(version, {name: it for name, it in merged.items() if not name.startswith("_")})
+        own = {name: detail for name, detail in merged.items() if not name.startswith("_")}
+        return cls(version, own)
 
     def read(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Answers from a command line: YAML, but for questions that take text."""
+        """Answers from a command line: YAML, except where a question takes text."""
         return {
             name: text if self._type(name) in {"str", "path"} else _yaml(name, text)
             for name, text in texts.items()
         }
 
     def require(self, answers: Mapping[str, Any]) -> None:
-        """Raises FleetError for an answer that no question takes; what its choices and validator
-        say shows when it is rendered."""
+        """Raises FleetError for an answer that no question takes. A render checks choices and
+        validators."""
         if own := [str(name) for name in answers if str(name).startswith("_")]:
             raise FleetError(f"{', '.join(own)} is copier's own, not an answer.")
         if unknown := sorted(str(name) for name in answers if name not in self.details):
@@ -62,7 +63,7 @@ class Questions:
             )
         for name, value in answers.items():
             if isinstance(self.details[name], dict) and self.details[name].get("when") is False:
-                raise FleetError(f"{name} is computed by the template: it takes no answer.")
+                raise FleetError(f"The template computes {name}: it takes no answer.")
             self._require_type(name, value)
 
     def _require_type(self, name: str, value: Any) -> None:
@@ -75,7 +76,7 @@ class Questions:
                 raise FleetError(f"{name} takes {TAKES[kind][0]}, not {_shown(item)}.")
 
     def _type(self, name: str) -> str:
-        """As copier tells it: by the type, else by the default; YAML where neither tells."""
+        """As copier infers it: from the type, else from the default; YAML without either."""
         detail = self.details.get(name)
         if not isinstance(detail, dict):
             return type(detail).__name__

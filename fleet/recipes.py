@@ -1,7 +1,7 @@
-"""The recipes of an UPGRADING.md: what a service has to do by hand, release by release.
+"""The recipes of an UPGRADING.md: manual steps for services, release by release.
 
-A recipe is a bullet below a heading `### To 1.2.0`. One that begins with `*(ci: gitlab)*` applies
-only to services with that answer.
+A recipe is a bullet below a heading such as `### To 1.2.0`. If it begins with `*(ci: gitlab)*`, it
+applies only to services with that answer.
 """
 
 import re
@@ -17,7 +17,7 @@ END = re.compile(r"^#{1,2} ", re.MULTILINE)
 
 
 def between(old: str, new: str, answers: Mapping[str, Any]) -> str:
-    """The sections that only the new text has, without the recipes for other answers."""
+    """The new text's additional sections, without the recipes for other answers."""
     known = _sections(old)
     sections = {
         heading: "".join(_applicable(text, answers))

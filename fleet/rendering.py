@@ -1,4 +1,4 @@
-"""Runs copier, and says what it refuses."""
+"""Runs copier, and turns its errors into sentences."""
 
 import json
 import re
@@ -25,9 +25,9 @@ def run(
     leave_out: Sequence[str] = (),
     pretend: bool = False,
 ) -> None:
-    """What `copier copy` of a commit does, for a version as people call it; no code of it runs.
+    """Render a commit as `copier copy` does, without running its code. Errors name `version`.
 
-    Raises FleetError when the version refuses an answer, or wants to run code.
+    Raises FleetError if the version refuses an answer or needs to run code.
     """
     try:
         copier.run_copy(
@@ -36,7 +36,7 @@ def run(
             data=dict(answers),
             vcs_ref=commit,
             exclude=leave_out,
-            settings=copier.Settings(),  # nobody's own settings trust or answer
+            settings=copier.Settings(),  # ignore the user's own, which may trust or answer
             defaults=True,
             quiet=True,
             pretend=pretend,
@@ -47,7 +47,7 @@ def run(
 
 
 def _refusal(answers: Mapping[str, Any], reason: str) -> str:
-    """Copier's own words, with the value where they name a question."""
+    """Copier's own words, with the value if they name a question."""
     found = REFUSED.match(reason)
     if not found or found[1] not in answers:
         return f"does not render with these answers: {reason}"

@@ -1,4 +1,4 @@
-"""What is told about an update: at the terminal, and in a pull request."""
+"""The report of an update, for the terminal and for a pull request."""
 
 from collections.abc import Iterable
 
@@ -14,12 +14,12 @@ HEADINGS = {
 
 
 CONFLICTS = (
-    "**There are conflicts**, committed with their markers; checks refuse them. Check out this "
-    "branch, resolve them, and push."
+    "**There are conflicts**, committed with their markers, so checks fail. Check out this branch, "
+    "resolve them, and push."
 )
 LEFT_OUT = """\
-**Not on this branch:** what the template changed below {folder}/, because the job's own token may
-not change it. Save this as update.patch, and run `git apply --3way update.patch` on this branch:
+**Not on this branch:** the template's changes below {folder}/, because the job's token may not push
+them. Save this as update.patch, and run `git apply --3way update.patch` on this branch:
 
 {fence}diff
 {patch}{fence}"""
@@ -30,7 +30,7 @@ def subject(update: Update) -> str:
 
 
 def summary(update: Update) -> str:
-    """Sections of plain text, which is Markdown too; those without content are left out."""
+    """Sections of plain text that is also Markdown; empty ones are left out."""
     parts = [
         listed("Conflicts", _reasons(update.conflicts)),
         *(listed(title, update.changed.get(owner, [])) for owner, title in HEADINGS.items()),
@@ -46,18 +46,22 @@ def summary(update: Update) -> str:
 
 
 def told(update: Update) -> str:
-    """What the update did to the service's own files, and what it leaves to people."""
+    """The update's changes to the service's own files, and the steps left to people."""
     files = [(printable(file.path), file) for file in update.carried]
     parts = [
         listed(
-            "Rewritten, because the template has moved what they use",
-            (f"{path}: {old} -> {new}" for path, it in files for old, new in it.changes.items()),
+            "Rewritten for names that the template moved",
+            (
+                f"{path}: {old} -> {new}"
+                for path, file in files
+                for old, new in file.changes.items()
+            ),
         ),
         listed(
-            "Left to you, because it could not be rewritten safely",
-            (f"{path}:{left.line}: {left.reason}" for path, it in files for left in it.left),
+            "Left to you: not safe to rewrite",
+            (f"{path}:{left.line}: {left.reason}" for path, file in files for left in file.left),
         ),
-        listed("Kept as you had changed them; they are the service's own now", update.own),
+        listed("Edited by you, now the service's own, and not updated", update.own),
         f"# To do by hand\n\n{update.recipes}" if update.recipes else "",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -69,7 +73,7 @@ def pull_request(update: Update, *, patch: str, left_out: str, lock: bool) -> st
         f"{subject(update)}.",
         "" if not update.conflicts else CONFLICTS,
         "" if not patch else LEFT_OUT.format(folder=left_out, patch=patch, fence=_fence(patch)),
-        "" if lock else "uv.lock does not fit pyproject.toml yet: run `make lock` on this branch.",
+        "" if lock else "uv.lock is out of date: run `make lock` on this branch.",
         summary(update),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -80,13 +84,13 @@ def _reasons(conflicts: dict[str, str]) -> Iterable[str]:
 
 
 def listed(title: str, lines: Iterable[str]) -> str:
-    """A section with a line for each; empty without lines."""
+    """A section with one bullet per line; empty without lines."""
     text = "\n".join(f"- {line}" for line in lines)
     return f"# {title}\n\n{text}" if text else ""
 
 
 def _fence(text: str) -> str:
-    """A fence of Markdown that the text itself does not hold."""
+    """A Markdown fence that the text does not contain."""
     fence = "```"
     while fence in text:
         fence += "`"

@@ -14,7 +14,7 @@ SCHEMA = (
 
 
 def sarif(findings: Iterable[Finding]) -> str:
-    rules = [{"id": code, "shortDescription": {"text": it}} for code, it in REASONS.items()]
+    rules = [{"id": code, "shortDescription": {"text": text}} for code, text in REASONS.items()]
     run = {
         "tool": {"driver": {"name": "fleet", "rules": rules}},
         "results": [_result(finding) for finding in findings],

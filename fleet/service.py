@@ -1,4 +1,4 @@
-"""A service that was made from a template: its folder and what its answers file records."""
+"""A service made from a template: its folder and what its answers file records."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ ANSWERS_FILE = ".copier-answers.yml"
 
 @dataclass(frozen=True)
 class Service:
-    """`address` and `version` of the template as recorded; the `answers` without copier's own."""
+    """The template's `address` and `version` as recorded; `answers` without copier's own keys."""
 
     folder: Path
     address: str
@@ -23,7 +23,7 @@ class Service:
 
     @classmethod
     def read(cls, folder: Path) -> "Service":
-        """Raises FleetError when the folder holds no service of a repository."""
+        """Raises FleetError unless the folder is a service in a repository."""
         require_repository(folder)
         recorded = _recorded(folder / ANSWERS_FILE)
         answers = {name: value for name, value in recorded.items() if not name.startswith("_")}
@@ -35,7 +35,7 @@ class Service:
 
     @property
     def prefix(self) -> str:
-        """The folder's path inside its repository: empty, or with a slash at its end."""
+        """The folder's path inside its repository: empty, or with a trailing slash."""
         return git.git(self.folder, "rev-parse", "--show-prefix").strip()
 
     def require_clean(self) -> None:
@@ -43,7 +43,7 @@ class Service:
 
 
 def require_repository(folder: Path) -> None:
-    """Raises FleetError for what is no folder of a repository."""
+    """Raises FleetError unless the folder is in a repository."""
     if not folder.is_dir():
         raise FleetError(f"There is no folder {folder}.")
     if git.run(folder, "rev-parse", "--git-dir").returncode:
@@ -51,13 +51,12 @@ def require_repository(folder: Path) -> None:
 
 
 def require_clean(folder: Path) -> None:
-    """Raises FleetError when a folder has work that is not committed."""
+    """Raises FleetError if a folder has uncommitted changes."""
     if lines := git.git(folder, "status", "--porcelain", "--", ".").splitlines():
         named = ", ".join(line[3:] for line in lines[:3])
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
         raise FleetError(
-            f"{folder} has changes that are not committed ({named}{more}): "
-            "commit or stash them first."
+            f"{folder} has uncommitted changes ({named}{more}): commit or stash them first."
         )
 
 
@@ -74,8 +73,8 @@ def _recorded(file: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise FleetError(f"{file} is not valid YAML: {reason}.") from error
     if not isinstance(recorded, dict):
-        raise FleetError(f"{file} holds no answers.")
+        raise FleetError(f"{file} has no answers.")
     for key in ("_src_path", "_commit"):
         if not recorded.get(key):
-            raise FleetError(f"{file} does not say {key}: render the service from a repository.")
+            raise FleetError(f"{file} does not record {key}: render the service from a repository.")
     return recorded

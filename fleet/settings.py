@@ -1,4 +1,4 @@
-"""Files in TOML that people write for fleet: read strictly, refused with a sentence."""
+"""Reads TOML files that people write for fleet strictly: a wrong one is refused in a sentence."""
 
 import tomllib
 from pathlib import Path
@@ -12,12 +12,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read(file: Path, model: type[Model]) -> Model:
-    """Raises FleetError, which names the file and the key, for what the model does not take."""
+    """Raises FleetError that names the file and the key if the model does not accept it."""
     return _validated(str(file), toml(file), model)
 
 
 def parse(name: str, text: str, model: type[Model]) -> Model:
-    """The same for the text of a file of that name."""
+    """Read the text of a file of that name, as `read` does."""
     try:
         declared = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -26,7 +26,7 @@ def parse(name: str, text: str, model: type[Model]) -> Model:
 
 
 def toml(file: Path) -> dict[str, Any]:
-    """Raises FleetError for a file that is not there, or no TOML."""
+    """Raises FleetError if the file is missing or not TOML."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -39,7 +39,7 @@ def _validated(name: str, declared: dict[str, Any], model: type[Model]) -> Model
     try:
         return model.model_validate(declared)
     except ValidationError as error:
-        raise FleetError(f"{name} is refused: {_sentences(error, model)}") from error
+        raise FleetError(f"{name} is not valid: {_sentences(error, model)}") from error
 
 
 def _sentences(error: ValidationError, model: type[BaseModel]) -> str:
@@ -48,12 +48,12 @@ def _sentences(error: ValidationError, model: type[BaseModel]) -> str:
     for fault in error.errors(include_url=False):
         place = _place(fault["loc"])
         if fault["type"] == "extra_forbidden":
-            said.append(f"there is no key {place}.")
+            said.append(f"unknown key {place}.")
         elif fault["type"] == "missing":
             said.append(f"{place} is missing.")
         else:
             said.append(f"{place} is {fault['input']!r}. {fault['msg']}.")
-    return " ".join(said) + (f" Keys at the top are: {known}." if "no key" in said[0] else "")
+    return " ".join(said) + (f" Top-level keys: {known}." if "unknown key" in said[0] else "")
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -1,9 +1,8 @@
-"""A version's files in a plain folder, for renders that only files of the template are wanted of.
+"""A version's files in a plain folder, for fast renders of the template's own files.
 
-copier clones a repository anew for each render, renders the path of each file before it leaves the
-file out, and calls git for each file that it writes. Where 200 services are looked at, that takes
-minutes. It reads a folder that is no repository as it is; and what a service has word for word as
-the template has it needs no render.
+copier clones a repository anew for each render, renders each file's path before it leaves the file
+out, and calls git for each file that it writes. For 200 services that takes minutes. copier reads a
+plain folder in place, and files that a service has unchanged need no render.
 """
 
 import re
@@ -20,22 +19,22 @@ from pathspec import GitIgnoreSpec
 from fleet import git
 from fleet.template import Template, files
 
-# What files may ask copier about the repository that they come from.
+# Variables by which a file reads the repository that it comes from.
 ASKS_GIT = r"_copier_conf\.(vcs_ref|src_path)|_copier_answers(\.|\[)"
-# Paths that are neither rendered nor special in a pattern of .gitignore.
+# Paths without Jinja and without special characters of .gitignore.
 PLAIN = re.compile(r"[\w./-]+")
 
 
 @dataclass(frozen=True)
 class Source:
     folder: Path
-    """Where copier shall read from."""
+    """The folder that copier reads."""
     root: Path | None = None
-    """The folder in it whose files make a service; none where it is the repository itself."""
+    """The folder inside it whose files make up a service; none if it is the repository itself."""
     suffix: str = ".jinja"
 
     def unchanged(self, service: Path) -> list[str]:
-        """Patterns for files that copier copies word for word, and that a service has so."""
+        """Patterns of files that copier copies verbatim and a service has unchanged."""
         if not self.root:
             return []
         copied = [path for path in files(self.root) if not self.is_rendered(path)]
@@ -47,8 +46,8 @@ class Source:
 
 @cache
 def source(template: Template, version: str, unwanted: tuple[str, ...]) -> Source:
-    """A folder beside the template's clone, made once and used by all processes, without what fits
-    the patterns. It is the clone itself where a plain folder would render otherwise."""
+    """A folder beside the template's clone, made once for all processes, without the files that
+    match `unwanted`. It is the clone itself if a plain folder would render differently."""
     commit, settings = template.commit(version), _settings(template, version)
     suffix = str(settings.get("_templates_suffix", ".jinja"))
     subdirectory = str(settings.get("_subdirectory", ""))
@@ -61,7 +60,7 @@ def source(template: Template, version: str, unwanted: tuple[str, ...]) -> Sourc
 
 
 def _settings(template: Template, version: str) -> dict[str, object]:
-    """Those of copier.yml, empty for one that is written as only copier understands it."""
+    """The settings in copier.yml; empty if only copier can read it."""
     try:
         read = yaml.safe_load(template.read(version, "copier.yml"))
     except yaml.YAMLError:
@@ -70,7 +69,7 @@ def _settings(template: Template, version: str) -> dict[str, object]:
 
 
 def _needs_git(clone: Path, commit: str) -> bool:
-    """Submodules are clones of their own; and a file may print the version that it is from."""
+    """Submodules are separate clones, and a file may print the version that it comes from."""
     submodules = git.run(clone, "cat-file", "-e", f"{commit}:.gitmodules")
     asks = ["grep", "--quiet", "--extended-regexp", ASKS_GIT, commit, "--", ":!/copier.y*ml"]
     return submodules.returncode == 0 or git.run(clone, *asks).returncode == 0
@@ -79,7 +78,7 @@ def _needs_git(clone: Path, commit: str) -> bool:
 def _make(
     clone: Path, commit: str, subdirectory: str, suffix: str, unwanted: Sequence[str]
 ) -> None:
-    """In one step, by renaming: another process may make the same folder at the same time."""
+    """Atomic, by renaming: another process may make the same folder at the same time."""
     scratch = Path(mkdtemp(dir=clone.parent))
     with TemporaryDirectory(prefix="index-") as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
@@ -89,7 +88,7 @@ def _make(
     for path in files(scratch / subdirectory):
         if PLAIN.fullmatch(path) and spec.match_file(path.removesuffix(suffix)):
             (scratch / subdirectory / path).unlink()
-    with suppress(OSError):  # made meanwhile: what is left over goes with the clone
+    with suppress(OSError):  # another process was first; this copy is removed with the clone
         scratch.rename(clone.with_name(commit))
 
 

@@ -1,4 +1,4 @@
-"""Where a service stands: its version, its drift and, if asked, what an update would meet."""
+"""A service's status: its version, its drift and, if asked, the conflicts of an update."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,37 +18,37 @@ from fleet.waivers import Waiver
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """What `fleet status --json` prints of a service. Without an error, only `release`, `updated`
-    and `conflicts` can be missing."""
+    """A service as `fleet status --json` prints it. Without an error, only `release`, `updated`
+    and `conflicts` can be null."""
 
     path: str
-    """The folder, as it was named."""
+    """The folder, as it was given."""
     name: str
     error: str | None = None
-    """Why nothing else is known, in one sentence."""
+    """Why the service could not be read, in one sentence."""
     template: str | None = None
     """The address of the template, as recorded."""
     version: str | None = None
     """The version of the template, as recorded."""
     release: str | None = None
-    """The newest release that the version holds; none for a version before the first one."""
+    """The newest release that the version includes; none before the first release."""
     newest: str | None = None
     """The newest release of the template."""
     behind: int | None = None
-    """How many releases the version lacks, previews not counted."""
+    """How many releases the version lacks, without previews."""
     updated: date | None = None
-    """The day of the last commit that changed the answers file; none where it is not committed."""
+    """The day of the last commit that changed the answers file; none if it is not committed."""
     answers: dict[str, Any] = field(default_factory=dict)
     drift: list[str] = field(default_factory=list)
-    """The template's own files that are not as the recorded version has them."""
+    """The template's own files that differ from the recorded version."""
     waivers: list[Waiver] = field(default_factory=list)
     conflicts: dict[str, str] | None = None
-    """Why each path would conflict on an update to the newest release; none if not asked."""
+    """Why each path would conflict on an update to the newest release; none if not checked."""
 
 
 def status(service: Service, template: Template, *, conflicts: bool = False) -> Status:
-    """Raises FleetError when the version is unknown, its answers do not render, or waivers are
-    wrong. Conflicts are looked for if asked."""
+    """Raises FleetError if the version is unknown, its answers do not render, or the waivers are
+    invalid. Looks for conflicts only if asked."""
     version = service.version
     held, lacking = (
         _releases(template, version, "merged"),
@@ -71,12 +71,12 @@ def status(service: Service, template: Template, *, conflicts: bool = False) -> 
 
 
 def refused(folder: Path, sentence: str) -> Status:
-    """The status of what cannot be read."""
+    """The status of a service that cannot be read."""
     return Status(path=str(folder), name=folder.resolve().name, error=sentence)
 
 
 def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:
-    """Found by updating a clone: what is not committed takes no part, and nothing here changes."""
+    """Found by updating a clone: ignores uncommitted changes, leaves the service untouched."""
     if is_up_to_date(service, template):
         return {}
     with clones.clone(service) as clone:
@@ -85,7 +85,7 @@ def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:
 
 @cache
 def _releases(template: Template, version: str, option: str) -> list[str]:
-    """The final releases that a version holds (merged) or lacks (no-merged), the oldest first."""
+    """The final releases that a version includes (merged) or lacks (no-merged), oldest first."""
     tags = git.git(template.clone, "tag", f"--{option}", template.commit(version)).split()
     return [tag for tag in template.versions if tag in tags and not Version(tag).is_prerelease]
 

@@ -1,4 +1,4 @@
-"""The fleet as a table for people at a terminal."""
+"""The fleet as a table for a terminal."""
 
 from datetime import date
 
@@ -10,36 +10,36 @@ from fleet.status import Status
 
 COLUMNS = ("Service", "Version", "Behind", "Updated", "Drift", "Waivers", "Conflicts")
 WIDE = 200
-"""Columns for what is no terminal: nobody's log should lose words."""
+"""Columns where the output is not a terminal: a log should not lose words."""
 
 
 def show(fleet: list[Status], today: date) -> None:
-    """Names come from outside: they are shown as they are, never as markup or control codes."""
+    """Names come from outside: they are printed literally, never as markup or control codes."""
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = WIDE
     table = Table(*COLUMNS)
-    for it in fleet:
-        if not it.error:
-            table.add_row(*(printable(cell) for cell in _cells(it, today)))
+    for service in fleet:
+        if not service.error:
+            table.add_row(*(printable(cell) for cell in _cells(service, today)))
     if table.row_count:
         console.print(table)
-    for it in fleet:
-        if it.error:
-            console.print(f"{printable(it.path)}: {printable(it.error)}", soft_wrap=True)
+    for service in fleet:
+        if service.error:
+            console.print(f"{printable(service.path)}: {printable(service.error)}", soft_wrap=True)
 
 
-def _cells(it: Status, today: date) -> list[str]:
+def _cells(service: Status, today: date) -> list[str]:
     waivers = [
         f"{waiver.path} {'EXPIRED' if waiver.is_expired(today) else 'until'} {waiver.expires}"
-        for waiver in it.waivers
+        for waiver in service.waivers
     ]
     return [
-        it.name,
-        it.version or "",
-        str(it.behind),
-        str(it.updated or "never"),
-        ", ".join(it.drift),
+        service.name,
+        service.version or "",
+        str(service.behind),
+        str(service.updated or "never"),
+        ", ".join(service.drift),
         ", ".join(waivers),
-        "not asked" if it.conflicts is None else ", ".join(it.conflicts),
+        "not checked" if service.conflicts is None else ", ".join(service.conflicts),
     ]

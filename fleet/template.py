@@ -23,7 +23,7 @@ SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+"
 
 
 def url(address: str) -> str:
-    """What git clones where copier was given an address with a shorthand (its documentation,
+    """The address for git, with copier's shorthands expanded (copier's documentation,
     "Generating a template")."""
     for shorthand, meaning in SHORTHANDS.items():
         if address.startswith(shorthand):
@@ -33,7 +33,7 @@ def url(address: str) -> str:
 
 @contextmanager
 def open_template(address: str) -> Iterator["Template"]:
-    """A clone that lives as long as the block. Raises FleetError when git cannot get it."""
+    """A clone that exists until the block ends. Raises FleetError if git cannot clone."""
     with TemporaryDirectory(prefix="template-") as folder:
         cloned = git.run(Path(folder), "clone", "--quiet", "--no-checkout", url(address), "clone")
         if cloned.returncode:
@@ -49,13 +49,13 @@ class Template:
 
     @cached_property
     def versions(self) -> list[str]:
-        """The released versions, the oldest first: tags as in PEP 440, like copier's."""
+        """The released versions, oldest first: the tags that PEP 440 accepts, as in copier."""
         tags = [(_version(tag), tag) for tag in _ask(self.clone, "tag").stdout.split()]
         return [tag for version, tag in sorted((v, t) for v, t in tags if v)]
 
     @cached_property
     def newest(self) -> str:
-        """The newest release that is no preview, or the newest commit of one without releases."""
+        """The newest final release; without one, the newest commit."""
         final = [tag for tag in self.versions if not Version(tag).is_prerelease]
         return final[-1] if final else self.describe("HEAD")
 
@@ -64,7 +64,7 @@ class Template:
         return git.git(self.clone, "describe", "--tags", "--always", self.commit(version)).strip()
 
     def commit(self, version: str) -> str:
-        """The commit of a tag, branch or commit. Raises FleetError when there is none."""
+        """The commit of a tag, branch or commit. Raises FleetError if there is none."""
         for name in (version, f"origin/{version}"):
             found = _ask(self.clone, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
             if not found.returncode:
@@ -75,12 +75,12 @@ class Template:
         )
 
     def precedes(self, version: str, other: str) -> bool:
-        """Whether a version is an ancestor of the other one, or that one itself."""
+        """Whether a version is the other one or its ancestor."""
         pair = (self.commit(version), self.commit(other))
         return not git.run(self.clone, "merge-base", "--is-ancestor", *pair).returncode
 
     def read(self, version: str, path: str) -> str:
-        """The text of a file of the template's repository, empty where it has none."""
+        """The text of a file in the template's repository; empty if there is no such file."""
         return _ask(self.clone, "show", f"{self.commit(version)}:{path}").stdout
 
     def paths(self, version: str, folder: str) -> list[str]:
@@ -103,11 +103,11 @@ class Template:
         leave_out: Sequence[str] = (),
         source: Path | None = None,
     ) -> None:
-        """What `copier copy` of a version writes for these answers. Runs no code of the template.
-        What fits the patterns `leave_out` is not written. `source` has the version's files where
-        it need not be recorded in the render: see `fleet.source`.
+        """Write a version's files for these answers, as `copier copy` does, but run none of the
+        template's code. Files that match `leave_out` are not written. `source`, if given, is read
+        instead of the clone: see `fleet.source`.
 
-        Raises FleetError when the version refuses an answer, or wants to run code.
+        Raises FleetError if the version refuses an answer or needs to run code.
         """
         rendering.run(
             source or self.clone,
@@ -126,7 +126,7 @@ class Template:
         file.write_text(recorded, encoding="utf-8")
 
     def try_out(self, version: str, answers: Mapping[str, Any], destination: Path) -> None:
-        """Render, and write nothing. Raises FleetError as `render` does."""
+        """Render without writing. Raises FleetError as `render` does."""
         commit = self.commit(version)
         rendering.run(self.clone, commit, answers, destination, version=version, pretend=True)
 
@@ -139,7 +139,7 @@ def files(render: Path) -> list[str]:
 
 @cache
 def _ask(clone: Path, *arguments: str) -> CompletedProcess[str]:
-    """What git says of a clone. That does not change, so a process asks once for many services."""
+    """A git command in a clone, cached: clones do not change, and many services ask the same."""
     return git.run(clone, *arguments)
 
 

@@ -1,8 +1,8 @@
-"""Brings the template's changes into a service by git's own merge.
+"""Merges the template's changes into a service with git.
 
 Both versions are rendered with the service's answers; the difference between the two renders is
-merged into the service. So a file that was renamed takes the service's edits along, and a file that
-the template removed while the service changed it is a conflict, not a loss.
+merged into the service. So edits follow a renamed file, and a file that the template removed and
+the service changed is a conflict, not a loss.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
 from fleet.rewriting import moves
-from fleet.rewriting.files import Carried, carry
+from fleet.rewriting.files import Carried, carry, sorted_before
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 
@@ -25,7 +25,7 @@ NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Update:
-    """What an update did to the working tree of a service. Paths are relative to the service."""
+    """An update's effect on a service's working tree. Paths are relative to the service."""
 
     before: str
     after: str
@@ -38,22 +38,22 @@ class Update:
     """Files that the service had deleted and the template changed."""
     changelog: str
     carried: list[Carried]
-    """The service's files that use what the template has moved."""
+    """The service's files that use moved names."""
     own: list[str]
-    """Edited files that belong to the service from now on."""
+    """Edited files that now belong to the service."""
     recipes: str
-    """What is left to do by hand, from UPGRADING.md, for a service with these answers."""
+    """The manual steps in UPGRADING.md for a service with these answers."""
     renders: Renders
 
 
 def update(
     service: Service, template: Template, *, to: str = "", data: Mapping[str, Any] = NO_DATA
 ) -> Update:
-    """Merge what the template changed from the recorded version to another one, by default the
-    newest; `data` are answers that change. Nothing is committed.
+    """Merge the template's changes from the recorded version to another one, by default the
+    newest; `data` overrides answers. Nothing is committed.
 
-    Raises FleetError, with the service untouched, when it has uncommitted changes or the version
-    is unknown, older or refuses the answers.
+    Raises FleetError, and leaves the service untouched, if it has uncommitted changes or the
+    version is unknown, older or refuses the answers.
     """
     service.require_clean()
     after = to or template.newest
@@ -70,9 +70,10 @@ def update(
         service, template, after, data, new_seeds=seeds, dropped_lines=dropped
     )
     edited = changed_here(service, renders.old, ownership)
+    were_sorted = sorted_before(service, moved)
     merge.merge(service, renders, dropped_lines=dropped)
     left_deleted = merge.leave_deleted(service)
-    carried = carry(service, moved, renders.new)
+    carried = carry(service, moved, renders.new, were_sorted=were_sorted)
     return Update(
         before=service.version,
         after=template.describe(after),
@@ -95,12 +96,12 @@ def update(
 
 
 def is_up_to_date(service: Service, template: Template, to: str = "") -> bool:
-    """Whether the service records the version already."""
+    """Whether the service already records the version."""
     return template.commit(service.version) == template.commit(to or template.newest)
 
 
 def changed_here(service: Service, render: str, ownership: Ownership) -> dict[str, str]:
-    """The template's files that the service's HEAD has otherwise, and the place for additions."""
+    """The template's files that differ in the service's HEAD, and the place for additions."""
     changed = git.paths(
         service.folder, "diff", "--name-only", "--no-renames", "--relative", "-z", render, "HEAD"
     )
@@ -111,8 +112,8 @@ def changed_here(service: Service, render: str, ownership: Ownership) -> dict[st
 def _require_newer(service: Service, template: Template, after: str) -> None:
     if not template.precedes(service.version, after):
         raise FleetError(
-            f"{service.folder} is at {service.version}, which does not lead to {after}: "
-            "an update goes forward only."
+            f"{service.folder} is at {service.version}, which is not an ancestor of {after}: "
+            "updates only go forward."
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a service may differ from its template for a while, and why: .template-waivers.toml."""
+"""Files that may differ from the template until a given day, and why: .template-waivers.toml."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -16,13 +16,13 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Waiver(BaseModel, frozen=True, extra="forbid", strict=True):
-    """A pattern as in .gitignore, and the last day on which it counts."""
+    """A .gitignore pattern, and the last day on which it is valid."""
 
     path: Text
     reason: Text
     expires: date
 
-    def fits(self, path: str) -> bool:
+    def covers(self, path: str) -> bool:
         return matches([self.path], path)
 
     def is_expired(self, today: date) -> bool:
@@ -34,7 +34,7 @@ class Waivers(BaseModel, frozen=True, extra="forbid"):
 
 
 def read(folder: Path) -> list[Waiver]:
-    """A service's waivers, none where it has no file. Raises FleetError for a wrong one."""
+    """A service's waivers; none without a file. Raises FleetError if the file is invalid."""
     file = folder / WAIVERS_FILE
     return settings.read(file, Waivers).waiver if file.exists() else []
 

@@ -1,4 +1,4 @@
-"""Waves: which services are updated together, in a file of TOML.
+"""Waves: services that are updated together, listed in a TOML file.
 
 [waves]
 canary = ["../payments"]
@@ -13,7 +13,7 @@ from fleet.errors import FleetError
 
 
 def wave(file: Path, name: str) -> list[Path]:
-    """The folders of a wave, which the file gives relative to itself. Raises FleetError."""
+    """The folders of a wave; the file's paths are relative to it. Raises FleetError."""
     waves = _waves(file)
     known = ", ".join(waves)
     if not name:
@@ -21,13 +21,13 @@ def wave(file: Path, name: str) -> list[Path]:
     if name not in waves:
         raise FleetError(f"{file} has no wave {name}. Its waves: {known}.")
     folders = waves[name]
-    if not isinstance(folders, list) or not all(isinstance(it, str) and it for it in folders):
-        raise FleetError(f'The wave {name} of {file} is no list of folders, such as ["../lamps"].')
+    if not isinstance(folders, list) or not all(isinstance(path, str) and path for path in folders):
+        raise FleetError(f'The wave {name} of {file} must be a list, such as ["../lamps"].')
     return [file.parent / folder for folder in folders]
 
 
 def _waves(file: Path) -> dict[str, Any]:
     waves = settings.toml(file).get("waves")
     if not isinstance(waves, dict) or not waves:
-        raise FleetError(f'{file} names no waves: write [waves] and canary = ["../lamps"].')
+        raise FleetError(f'{file} has no waves: write [waves] and canary = ["../lamps"].')
     return waves

@@ -1,7 +1,7 @@
 """Finds what has moved since the last release without a record: `python -m releases.guard`.
 
-Services update by `releases/next/moves.toml`. It must name each file of the template that is gone,
-each public name of `app` that is gone, and each new seed; and only targets that exist.
+`releases/next/moves.toml`, by which services update, must name each removed file of the template,
+each removed public name of `app` and each new seed. It may name only targets that exist.
 """
 
 import ast
@@ -24,7 +24,7 @@ Read = Callable[[str], str]
 
 
 def faults(root: Path = ROOT) -> list[str]:
-    """A sentence for each: what is gone, and the way out."""
+    """One sentence per fault: what is missing, and what to do."""
     released = history.last_release(root)
     moves = _moves(root)
     owners = _owners(root, released)
@@ -61,7 +61,7 @@ def _new_seeds(moves: Moves, paths: Set[str], owners: tuple[Ownership, Ownership
 
 
 def _gone_names(moves: Moves, before: set[str], after: set[str]) -> Iterator[str]:
-    """A name that went with its module must be there too."""
+    """A name that moved with its module must exist there."""
     names = Names([moves], "")
     for name in sorted(before - after):
         moved = names.resolve(name)
@@ -86,7 +86,7 @@ def _missing_names(moves: Moves, paths: set[str], read: Read) -> Iterator[str]:
 
 
 def _names(paths: dict[str, str], read: Read) -> set[str]:
-    """The public names of the service: modules, and what they define."""
+    """The public names of the service: its modules and their definitions."""
     found = set()
     for path in paths:
         if path.startswith(PUBLIC) and path.endswith(".py") and not path.endswith("__init__.py"):
@@ -118,11 +118,12 @@ def _rendered(listed: str) -> dict[str, str]:
 
 
 def _without_seeds(paths: dict[str, str], owners: tuple[Ownership, Ownership]) -> dict[str, str]:
-    return {path: it for path, it in paths.items() if owners[1].owner(path) is not Owner.SEED}
+    now = owners[1]
+    return {path: file for path, file in paths.items() if now.owner(path) is not Owner.SEED}
 
 
 def _owners(root: Path, released: str) -> tuple[Ownership, Ownership]:
-    """Whose files are whose in the last release, and now."""
+    """The owners of files in the last release, and now."""
     known = history.git(root, "ls-tree", "--name-only", released, OWNERSHIP)
     before = history.git(root, "show", f"{released}:{OWNERSHIP}") if known else ""
     file = root / OWNERSHIP
@@ -131,7 +132,7 @@ def _owners(root: Path, released: str) -> tuple[Ownership, Ownership]:
 
 
 def _moves(root: Path) -> Moves:
-    """Those of the release that is being prepared, and perhaps has its version already."""
+    """The moves of the next release, which may have its version already."""
     named = history.prepared(root)
     files = [root / MOVES, *(folder / "moves.toml" for folder in named)]
     file = next((file for file in files if file.exists()), None)

@@ -1,4 +1,4 @@
-"""Which releases there are, and their commits."""
+"""The releases and their commits."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ from packaging.version import Version
 
 
 def last_release(root: Path) -> str:
-    """The commit of the newest release: declared, or the one that added its folder."""
+    """The commit of the newest release: as recorded, or the one that added its folder."""
     commits = (_commit(root, folder) for folder in _releases(root))
     return next(filter(None, commits))
 
@@ -23,7 +23,7 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def _releases(root: Path) -> list[Path]:
-    """Their folders, the newest first."""
+    """The releases' folders, newest first."""
     folders = root.glob("releases/v*/")
     return sorted(folders, key=lambda folder: Version(folder.name), reverse=True)
 

@@ -9,9 +9,10 @@ from releases.guard import MOVES, ROOT
 
 
 def table(file: Path) -> str:
-    """What moved and where, for those who update by plain `copier update`."""
+    """The moves as a Markdown table, for those who update by plain `copier update`."""
     moves = Moves.parse(file.read_text(encoding="utf-8"), str(file))
-    rows = [*_rows(moves), *(row for it in moves.below.items() for row in _rows(it[1], it[0]))]
+    below = (row for folder, rules in moves.below.items() for row in _rows(rules, folder))
+    rows = [*_rows(moves), *below]
     lines = [f"| `{old}` | {new} |" for old, new in sorted(rows)]
     return "\n".join(["| before | now |", "| --- | --- |", *lines])
 

@@ -97,7 +97,8 @@ def soon() -> str:
 
 
 def service_update(service: Path, environment: dict[str, str]) -> str:
-    """The text of an update, its part of the changelog cut short."""
+    """The text of an update, without its recipes and its part of the changelog."""
     text = terminal.run("fleet service update --no-checks", service, environment)
-    head, _, news = text.partition("# What is new\n")
-    return f"{head}# What is new\n\n...\n\n{news[news.rindex('Read it with') :]}"
+    head, _, rest = text.partition("# To do by hand\n")
+    end = rest[rest.rindex("Review with") :]
+    return f"{head}# To do by hand\n\n...\n\n# What is new\n\n...\n\n{end}"

@@ -19,9 +19,9 @@ def adopt_service(
     data_file: DataFile = None,
     write: Annotated[bool, typer.Option("--write", help="Add the missing files.")] = False,
 ) -> None:
-    """Tell what a service lacks of the template, and what differs. Changes nothing without --write.
+    """Report the template's files that a service lacks, and those that differ.
 
-    With --write, the missing files and the answers file are added; what is there stays as it is.
+    --write adds the missing files and the answers file; existing files never change.
     """
     adopt.require_adoptable(path)
     with open_template(address(template)) as opened:
@@ -30,21 +30,21 @@ def adopt_service(
         with adopt.compare(path, opened, version, chosen) as adoption:
             if write:
                 adopt.write(path, adoption)
-    typer.echo(_told(adoption, "Added" if write else "Would be added"))
+    typer.echo(_summary(adoption, "Added" if write else "Would be added"))
     typer.echo(
-        "Read it with `git status`, then commit: `fleet service update` works from now on."
+        "Review with `git status`, then commit: `fleet service update` works from now on."
         if write
-        else "Nothing is written. With --write, the missing files are added, and no other changes."
+        else "Nothing was written. --write adds the missing files and changes no others."
     )
 
 
-def _told(adoption: Adoption, added: str) -> str:
+def _summary(adoption: Adoption, added: str) -> str:
     diffs = "".join(adoption.differing.values()).rstrip("\n")
     parts = [
-        f"The template has {adoption.version}.",
+        f"The template is at {adoption.version}.",
         report.listed(added, adoption.missing),
-        report.listed("The same", adoption.same),
-        report.listed("Differs, and stays as it is", adoption.differing),
-        f"# How it differs\n\n{diffs}" if diffs else "",
+        report.listed("Identical", adoption.same),
+        report.listed("Different, left as they are", adoption.differing),
+        f"# Differences\n\n{diffs}" if diffs else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

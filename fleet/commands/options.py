@@ -1,4 +1,4 @@
-"""What the commands share: options, and what exit codes tell."""
+"""Options and exit codes that the commands share."""
 
 from enum import IntEnum
 from pathlib import Path
@@ -8,21 +8,21 @@ import typer
 
 from fleet.errors import FleetError
 
-To = Annotated[str, typer.Option(help="A version of the template; by default the newest.")]
+To = Annotated[str, typer.Option(help="The template's version; the newest by default.")]
 Origin = Annotated[
     str, typer.Option("--template", help="The template's address, as for `copier copy`.")
 ]
-Data = Annotated[list[str], typer.Option(help="An answer that changes, as question=answer.")]
-DataFile = Annotated[Path | None, typer.Option(help="A preset: answers in a file of YAML.")]
+Data = Annotated[list[str], typer.Option(help="An answer to change, as question=answer.")]
+DataFile = Annotated[Path | None, typer.Option(help="A preset: answers in a YAML file.")]
 Paths = Annotated[list[Path] | None, typer.Argument(help="Folders of services.")]
 File = Annotated[
-    Path | None, typer.Option(help="A file with a folder per line, relative to the file.")
+    Path | None, typer.Option(help="A file of folders, one per line, relative to the file.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Exit(IntEnum):
-    """What the exit code of a command tells."""
+    """What a command's exit code means."""
 
     REFUSED = 1
     CONFLICTS = 2
@@ -32,7 +32,7 @@ class Exit(IntEnum):
 
 
 def address(origin: str) -> str:
-    """What a service records: a folder by its whole path, as it is another one from elsewhere."""
+    """The address that a service records: absolute, as a relative one depends on where it is."""
     return str(Path(origin).resolve()) if Path(origin).is_dir() else origin
 
 
@@ -46,12 +46,12 @@ def answers(data: list[str]) -> dict[str, str]:
 
 
 def folders(paths: list[Path] | None, file: Path | None) -> list[Path]:
-    """The services' folders in their order, each once. Raises FleetError when there are none."""
+    """The services' folders in order, without duplicates. Raises FleetError if there are none."""
     named = list(paths or [])
     if file:
         named += listed(file)
     if not named:
-        raise FleetError("Name the services: folders, or --file with a folder per line.")
+        raise FleetError("Name the services' folders, or a --file with one folder per line.")
     once: dict[Path, Path] = {}
     for folder in named:
         once.setdefault(folder.resolve(), folder)
@@ -59,7 +59,7 @@ def folders(paths: list[Path] | None, file: Path | None) -> list[Path]:
 
 
 def listed(file: Path) -> list[Path]:
-    """The folders that a file lists. Empty lines and what follows a # do not count."""
+    """The folders that a file lists. Empty lines and comments (#) are ignored."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`fleet policy`: whether each service of a fleet does as the organization demands."""
+"""`fleet policy`: whether services comply with the organization's policy."""
 
 from datetime import date
 from pathlib import Path
@@ -15,24 +15,24 @@ from fleet.policy import Finding, Policy
 from fleet.sarif import sarif as as_sarif
 
 FORMAT = 1
-"""Of the JSON: raised when a key is renamed or removed, not when one is added."""
+"""The JSON's version: raised when a key is renamed or removed, not when one is added."""
 
 
 def check_policy(
-    demands: Annotated[Path, typer.Argument(metavar="POLICY", help="A file in TOML.")],
+    demands: Annotated[Path, typer.Argument(metavar="POLICY", help="The policy, a TOML file.")],
     paths: Paths = None,
     file: File = None,
     json: Json = False,
-    sarif: Annotated[Path | None, typer.Option(help="A file for CI, in SARIF 2.1.0.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0 to this file.")] = None,
 ) -> None:
     """Check services against a policy. Changes nothing.
 
-    Exits with 5 when one does not comply, and with 1 when the policy itself is refused.
+    Exits with 5 when a service does not comply, and with 1 when the policy is invalid.
     """
     demanded = settings.read(demands, Policy)
     fleet = for_each(folders(paths, file), status.status, status.refused)
     today = date.today()
-    findings = [finding for it in fleet for finding in policy.check(it, demanded, today)]
+    findings = [finding for service in fleet for finding in policy.check(service, demanded, today)]
     if sarif:
         write(sarif, as_sarif(findings))
     typer.echo(_json(findings, today, len(fleet)) if json else _text(findings, len(fleet)))

@@ -1,4 +1,4 @@
-"""`fleet preset`: an organization's answers, before services are made with them."""
+"""`fleet preset`: checks an organization's answers before services use them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +15,8 @@ def check_preset(
     template: Origin,
     to: To = "",
 ) -> None:
-    """Check the answers of a file: copier ignores unknown ones, and makes others fit."""
+    """Check the answers in a file: copier ignores unknown ones and coerces others."""
     with open_template(address(template)) as opened:
         version = opened.describe(to or opened.newest)
         checked = presets.check(opened, version, file)
-    typer.echo(f"Version {version} of the template takes the answers: {', '.join(checked)}.")
+    typer.echo(f"Version {version} of the template accepts the answers: {', '.join(checked)}.")

@@ -1,4 +1,4 @@
-"""`fleet service`: what the Makefile of a service runs."""
+"""`fleet service`: the commands that a service's Makefile runs."""
 
 import subprocess
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ def update_service(
     data_file: DataFile = None,
     checks: Annotated[bool, typer.Option(help="Run `make lock check test` afterwards.")] = True,
 ) -> None:
-    """Merge what the template has changed into the working tree. Commits nothing.
+    """Merge the template's changes into the working tree. Commits nothing.
 
     Exits with 1 when it refuses, with 2 when there are conflicts, with 3 when checks fail.
     """
     with this_service() as (service, template):
         chosen = presets.chosen(template, to or template.newest, data_file, answers(data))
-        new = {name: it for name, it in chosen.items() if service.answers.get(name) != it}
+        new = {name: value for name, value in chosen.items() if service.answers.get(name) != value}
         if not new and is_up_to_date(service, template, to):
             typer.echo(f"{service.name} is up to date with the template: {service.version}.")
             return
@@ -44,28 +44,28 @@ def update_service(
         typer.echo("Resolve the conflicts and `git add` the files, then: make lock check test")
         raise typer.Exit(Exit.CONFLICTS)
     if checks and subprocess.run(CHECKS, check=False).returncode:
-        typer.echo("The update is merged, but `make lock check test` fails: see above.")
+        typer.echo("The update is merged, but `make lock check test` failed: see above.")
         raise typer.Exit(Exit.CHECKS_FAILED)
-    typer.echo("Read it with `git diff HEAD`, then commit.")
+    typer.echo("Review with `git diff HEAD`, then commit.")
 
 
 @app.command("drift")
 def show_drift() -> None:
-    """Show how files of the template differ from the recorded version. Exits with 4 if any do."""
+    """Show how the template's files differ from the recorded version. Exits with 4 if any do."""
     with this_service() as (service, template):
         diffs = drift(service, template)
     if diffs:
         typer.echo("".join(diffs.values()), nl=False)
         raise typer.Exit(Exit.DRIFT)
-    typer.echo(f"{service.name} has the template's files as {service.version} has them.")
+    typer.echo(f"{service.name} has no drift from the template's {service.version}.")
 
 
 @app.command("branch")
 def make_branch(
-    body: Annotated[Path, typer.Option(help="Where the text of the pull request goes.")],
-    leave_out: Annotated[str, typer.Option(help="A folder whose changes become a patch.")] = "",
+    body: Annotated[Path, typer.Option(help="Write the pull request's text to this file.")],
+    leave_out: Annotated[str, typer.Option(help="A folder to put into a patch instead.")] = "",
 ) -> None:
-    """Commit the newest version to a branch of its own, and print the branch's name.
+    """Commit an update to the newest version on its own branch, and print the branch's name.
 
     Prints nothing when the service is up to date.
     """

@@ -1,4 +1,4 @@
-"""`fleet status`: where each service of a fleet stands."""
+"""`fleet status`: version, age, drift and waivers of each service."""
 
 from datetime import date
 from functools import partial
@@ -15,21 +15,21 @@ from fleet.parallel import for_each
 from fleet.status import Status
 
 FORMAT = 1
-"""Of the JSON: raised when a key is renamed or removed, not when one is added."""
+"""The JSON's version: raised when a key is renamed or removed, not when one is added."""
 
 
 def show_status(
     paths: Paths = None,
     file: File = None,
     json: Json = False,
-    html: Annotated[Path | None, typer.Option(help="A file for a report to look at.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write an HTML report to this file.")] = None,
     conflicts: Annotated[
-        bool, typer.Option("--conflicts", help="Update a clone of each service to find conflicts.")
+        bool, typer.Option("--conflicts", help="Find conflicts by updating a clone of each.")
     ] = False,
 ) -> None:
     """Show version, age, drift and waivers of services. Changes nothing.
 
-    Exits with 1 when a service cannot be read; the others are shown all the same.
+    Exits with 1 when a service cannot be read, and still shows the others.
     """
     work = partial(status.status, conflicts=conflicts)
     fleet = for_each(folders(paths, file), work, status.refused)
@@ -40,7 +40,7 @@ def show_status(
         typer.echo(as_json(fleet, today))
     else:
         table.show(fleet, today)
-    if any(it.error for it in fleet):
+    if any(service.error for service in fleet):
         raise typer.Exit(Exit.REFUSED)
 
 

@@ -1,4 +1,4 @@
-"""`fleet update`: many services, each on a branch of its own."""
+"""`fleet update`: updates many services, each on its own branch."""
 
 import json
 import os
@@ -31,31 +31,32 @@ def update_services(
     paths: Paths = None,
     file: File = None,
     to: To = "",
-    waves: Annotated[Path | None, typer.Option(help="A file of waves, in TOML.")] = None,
+    waves: Annotated[Path | None, typer.Option(help="A TOML file of waves.")] = None,
     wave_name: Annotated[str, typer.Option("--wave", help="The wave to update.")] = "",
-    check: Annotated[str, typer.Option(help="A command to run on each updated service.")] = "",
-    patches: Annotated[Path | None, typer.Option(help="A folder for patches.")] = None,
+    check: Annotated[str, typer.Option(help="A shell command to run in each clone.")] = "",
+    patches: Annotated[Path | None, typer.Option(help="Write patches to this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Commit a newer version to a branch in each service; no working tree is touched.
+    """Commit an update on a branch of each service. Working trees stay untouched.
 
-    Branches that are there stay as they are. Exits with 1 when a service is refused, else with 2
-    when one has conflicts, else with 3 when checks fail.
+    Existing branches stay as they are. Exits with 1 when a service is refused, else with 2 when
+    one has conflicts, else with 3 when checks fail.
     """
     if wave_name and not waves:
-        raise FleetError(f"Name the file that has the wave {wave_name} with --waves.")
+        raise FleetError(f"Name the file that defines the wave {wave_name} with --waves.")
     named = folders([*(paths or []), *(wave(waves, wave_name) if waves else [])], file)
     order = Order(to, check, _patches(named, patches) if patches else {})
     moves = for_each(named, partial(move, order=order), refused)
     if as_json:
-        typer.echo(json.dumps([asdict(it) for it in moves], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps([asdict(made) for made in moves], indent=2, ensure_ascii=False))
     else:
-        _tell(moves)
-    raise typer.Exit(next((code for it, code in EXITS.items() if it in _counts(moves)), 0))
+        _print(moves)
+    outcomes = _counts(moves)
+    raise typer.Exit(next((code for outcome, code in EXITS.items() if outcome in outcomes), 0))
 
 
 def _patches(services: list[Path], folder: Path) -> dict[Path, Path]:
-    """A file for each service, named after its folder as far as they have no folder in common."""
+    """A file per service, named by the service's path below the folder that all have in common."""
     common = os.path.commonpath([service.resolve().parent for service in services])
     return {
         service: folder / f"{'-'.join(service.resolve().relative_to(common).parts)}.patch"
@@ -63,35 +64,35 @@ def _patches(services: list[Path], folder: Path) -> dict[Path, Path]:
     }
 
 
-def _tell(moves: list[Move]) -> None:
+def _print(moves: list[Move]) -> None:
     table = Table("service", "from", "to", "outcome", "seconds")
-    for it in moves:
-        cells = (it.name, it.before, it.after, it.outcome, f"{it.seconds:.1f}")
+    for made in moves:
+        cells = (made.name, made.before, made.after, made.outcome, f"{made.seconds:.1f}")
         table.add_row(*(Text(cell) for cell in cells))
     Console(soft_wrap=True).print(table)
-    for it in moves:
-        reasons = [f"{path}: {reason}" for path, reason in it.conflicts.items()]
-        for line in [it.note, *reasons, *_carried(it)]:
+    for made in moves:
+        reasons = [f"{path}: {reason}" for path, reason in made.conflicts.items()]
+        for line in [made.note, *reasons, *_carried(made)]:
             if line:
-                typer.echo(f"{it.path}: {line}")
+                typer.echo(f"{made.path}: {line}")
     counts = _counts(moves)
-    typer.echo(", ".join(f"{counts[it]} {it}" for it in Outcome if it in counts) + ".")
-    if branches := sorted({it.branch for it in moves if it.branch}):
+    typer.echo(", ".join(f"{counts[name]} {name}" for name in Outcome if name in counts) + ".")
+    if branches := sorted({made.branch for made in moves if made.branch}):
         typer.echo(f"Branches: {', '.join(branches)}.")
 
 
-def _carried(it: Move) -> list[str]:
-    """What is left in the service's own files; the commit tells what was rewritten."""
-    rewritten = sum(bool(file.changes) for file in it.carried)
+def _carried(made: Move) -> list[str]:
+    """What is left to do in the service's own files. The commit says what was rewritten."""
+    rewritten = sum(bool(file.changes) for file in made.carried)
     left = [
         f"{printable(file.path)}:{left.line}: {left.reason}"
-        for file in it.carried
+        for file in made.carried
         for left in file.left
     ]
-    counted = f"{rewritten} files rewritten for moved names." if rewritten else ""
-    hand = "Something is left to do by hand: the commit says what." if it.recipes else ""
+    counted = f"Files rewritten for moved names: {rewritten}." if rewritten else ""
+    hand = "There are steps to do by hand: the commit lists them." if made.recipes else ""
     return [counted, *left, hand]
 
 
 def _counts(moves: list[Move]) -> Counter[Outcome]:
-    return Counter(it.outcome for it in moves)
+    return Counter(made.outcome for made in moves)

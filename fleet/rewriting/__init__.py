@@ -1,1 +1,1 @@
-"""Carries what a release moved into a service's own Python files. They are parsed, never run."""
+"""Rewrites a service's own Python files for what a release moved. Parses them, never runs them."""

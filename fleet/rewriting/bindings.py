@@ -1,4 +1,4 @@
-"""The names that a file imports, and what they are called in the newer version."""
+"""The names that a file imports, and their names in the newer version."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ class Binding:
     statement: Statement
     alias: cst.ImportAlias
     local: str
-    """What the file calls it: the whole path for `import a.b`."""
+    """Its name in the file: the whole path for `import a.b`."""
     old: str
     moved: Moved | None
     is_kept: bool = False
     """Whether a use spells it as before."""
     needs: dict[str, str] = field(default_factory=dict)
-    """Modules that uses need instead of it, by what the file calls them."""
+    """Modules that uses need instead of it, and their names in the file."""
 
     @property
     def is_path(self) -> bool:
@@ -37,7 +37,7 @@ class Binding:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether all that it was imported for comes from elsewhere now."""
+        """Whether all its uses now need other imports."""
         if self.is_path and self.new == self.old:
             return False
         return bool(self.needs) and not self.is_kept
@@ -54,12 +54,12 @@ class Place:
     path: str
 
     def module(self, statement: cst.ImportFrom) -> str:
-        """The whole path of what a statement imports from."""
+        """The whole path of the module that a statement imports from."""
         named = get_full_name_for_node(statement.module) if statement.module else None
         return ".".join([*self._base(statement), *([named] if named else [])])
 
     def spelled(self, module: str, statement: cst.ImportFrom) -> str:
-        """A module as a statement spells it: relative if that one is, and can be."""
+        """A module's path for a statement: relative if the statement is and it can be."""
         base, dots = ".".join(self._base(statement)), "." * len(statement.relative)
         if base and module == base:
             return dots
@@ -85,5 +85,5 @@ def bindings(statement: Statement, names: Names, place: Place) -> Iterator[Bindi
 
 
 def key(alias: cst.ImportAlias) -> int:
-    """How libcst's scopes name what an alias binds."""
+    """The identity that libcst's scopes give to the name that an alias binds."""
     return id(alias.asname.name if alias.asname else alias.name)

@@ -10,7 +10,7 @@ PRAGMA = re.compile(r"#\s*(noqa|type:|pragma|pylint|isort|ruff|fmt|pyright|mypy)
 
 
 def comments(statement: cst.ImportFrom) -> Iterator[tuple[list[str], str]]:
-    """For each name the comments above it, and the one beside it."""
+    """For each name, the comments above it and the comment beside it."""
     assert not isinstance(statement.names, cst.ImportStar)
     beside, above = _after(statement.lpar)
     waiting = [*([beside] if beside else []), *above]
@@ -20,13 +20,13 @@ def comments(statement: cst.ImportFrom) -> Iterator[tuple[list[str], str]]:
         if is_last:
             ending, late = _before(statement.rpar)
             above, beside = [*above, *late], beside or ending
-        # Below the last name there is none that they could stand above.
+        # No name follows the last one, so it takes the comments below it.
         yield [*waiting, *(above if is_last else [])], beside
         waiting = above
 
 
 def pragma(line: cst.CSTNode) -> str:
-    """The comment at the end of a statement's line, if it counts for each line of a statement."""
+    """The comment at the end of a statement's line, if a tool applies it to the whole statement."""
     comment = (
         line.trailing_whitespace.comment if isinstance(line, cst.SimpleStatementLine) else None
     )
@@ -34,7 +34,7 @@ def pragma(line: cst.CSTNode) -> str:
 
 
 def _after(mark: object) -> tuple[str, list[str]]:
-    """The comments that follow a comma or a parenthesis: in its line, and below."""
+    """The comments after a comma or a parenthesis: on its line, and below."""
     return _in(mark.whitespace_after) if isinstance(mark, cst.Comma | cst.LeftParen) else ("", [])
 
 

@@ -18,7 +18,7 @@ from fleet.rewriting.uses import Uses
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A file's new content, what it calls otherwise now, and what it has still to change."""
+    """A file's new content, the names that changed in it, and what is left to change by hand."""
 
     content: bytes
     changes: dict[str, str] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Rewritten:
 
 
 def rewrite(content: bytes, path: str, names: Names) -> Rewritten:
-    """What cannot be read is left, and says so."""
+    """Leaves a file that cannot be read unchanged, with a sentence about it."""
     try:
         encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
         return _rewritten(content, encoding, path, names)
@@ -35,7 +35,7 @@ def rewrite(content: bytes, path: str, names: Names) -> Rewritten:
             content, error.raw_line, "is not valid Python, so moved names are left in it"
         )
     except (SyntaxError, LookupError, ValueError):
-        return _unread(content, 1, "is not text in the encoding that it names")
+        return _unread(content, 1, "is not text in the encoding that it declares")
     except RecursionError:
         return _unread(content, 1, "is nested too deeply to be read")
 
@@ -44,7 +44,7 @@ def _rewritten(content: bytes, encoding: str, path: str, names: Names) -> Rewrit
     text = content.decode(encoding)
     module = cst.parse_module(text)
     if module.code != text or text.encode(encoding) != content:
-        return _unread(content, 1, "cannot be written as it was read")
+        return _unread(content, 1, "cannot be written back unchanged")
     findings = _findings(module, path, names)
     new = findings.applied(text.encode()).decode()
     return Rewritten(new.encode(encoding), findings.changes, sorted(findings.left))
@@ -59,7 +59,7 @@ def _findings(module: cst.Module, path: str, names: Names) -> Findings:
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     collected = _Collected(names, place)
     module.visit(collected)
-    known = {key(it.alias): it for bound in collected.bound.values() for it in bound}
+    known = {key(each.alias): each for bound in collected.bound.values() for each in bound}
     free = Free(set(wrapper.resolve(ScopeProvider).values()), known)
     wrapper.visit(Uses(known, names, free, findings))
     wrapper.visit(Strings(known, names, free, findings))

@@ -1,7 +1,7 @@
 """Rewrites the files of a service that use moved names, and stages them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,29 +30,41 @@ class Carried:
 
 @dataclass(frozen=True)
 class _File:
-    """One that is tracked and may use moved names."""
+    """A tracked file that may use moved names."""
 
     path: str
     content: bytes
     is_merged: bool
 
 
-def carry(service: Service, releases: Sequence[Moves], render: str) -> list[Carried]:
-    """Rewrite all tracked Python files but those that are word for word as in a render."""
-    files = list(_files(service.folder, releases, render)) if releases else []
+def sorted_before(service: Service, releases: Sequence[Moves]) -> frozenset[str]:
+    """Files whose imports are sorted, as long as the modules that they name are there: ruff takes
+    others for somebody else's."""
+    paths = [file.path for file in _files(service.folder, releases)]
+    return formatting.sorted_files(service.folder, paths)
+
+
+def carry(
+    service: Service, releases: Sequence[Moves], render: str, *, were_sorted: Collection[str]
+) -> list[Carried]:
+    """Rewrite all tracked Python files but those that are word for word as in a render. Those that
+    were sorted or formatted are so again."""
+    files = list(_files(service.folder, releases, render))
     merged = {file.path: file.content for file in files if file.is_merged}
     told = [_conflicting(file) for file in files if not file.is_merged]
     for path, rewritten in rewrite_all(releases, merged):
         if rewritten.content != merged[path]:
-            _write(service.folder, path, rewritten.content)
+            _write(service.folder, path, rewritten.content, was_sorted=path in were_sorted)
         if rewritten.changes or rewritten.left:
             told.append(Carried(path, rewritten.changes, rewritten.left))
-    return sorted(told, key=lambda it: it.path)
+    return sorted(told, key=lambda file: file.path)
 
 
-def _files(folder: Path, releases: Sequence[Moves], render: str) -> Iterator[_File]:
+def _files(folder: Path, releases: Sequence[Moves], render: str = "") -> Iterator[_File]:
     """Regular files in the index, each once, which no link leads to."""
-    rendered, seen = _blobs(folder, render), set[str]()
+    if not releases:
+        return
+    rendered, seen = _blobs(folder, render) if render else {}, set[str]()
     for line in git.paths(folder, "ls-files", "--stage", "-z", "--", "*.py"):
         about, _, path = line.partition("\t")
         mode, blob, stage = about.split()
@@ -65,19 +77,19 @@ def _files(folder: Path, releases: Sequence[Moves], render: str) -> Iterator[_Fi
 
 
 def _blobs(folder: Path, commit: str) -> dict[str, str]:
-    lines = (it.partition("\t") for it in git.paths(folder, "ls-tree", "-r", "-z", commit))
+    lines = (line.partition("\t") for line in git.paths(folder, "ls-tree", "-r", "-z", commit))
     return {path: about.split()[2] for about, _, path in lines}
 
 
 def _is_plain(folder: Path, path: str) -> bool:
-    """Whether it is a file, and no link leads to it."""
+    """Whether the path is a file, and none of its parts is a link."""
     file = folder / path
     return file.is_file() and file.resolve() == folder.resolve() / path
 
 
 @cache
 def _pattern(words: frozenset[str]) -> re.Pattern[bytes]:
-    """Found in each file that uses what has moved, and in some others."""
+    """A pattern that matches in each file that uses moved names, and in some others."""
     return re.compile(rf"\b({'|'.join(map(re.escape, words))}|{AT_RUN_TIME})\b".encode())
 
 
@@ -87,9 +99,8 @@ def _conflicting(file: _File) -> Carried:
     return Carried(file.path, {}, [Left(line, "it has conflicts, so moved names are left in it")])
 
 
-def _write(folder: Path, path: str, content: bytes) -> None:
+def _write(folder: Path, path: str, content: bytes, *, was_sorted: bool) -> None:
     """Stage it, sorted and formatted where it was so before."""
-    was_sorted = formatting.is_sorted(folder, path)
     was_formatted = formatting.is_formatted(folder, path)
     (folder / path).write_bytes(content)
     if was_sorted:

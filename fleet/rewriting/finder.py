@@ -1,4 +1,4 @@
-"""What visitors of a file share."""
+"""The base of the visitors of a file."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ Dotted = cst.Name | cst.Attribute
 
 
 class Finder(cst.CSTVisitor):
-    """Visits all but import statements."""
+    """Visits everything except import statements."""
 
     METADATA_DEPENDENCIES = (ScopeProvider, ByteSpanPositionProvider, PositionProvider)
 
@@ -31,7 +31,7 @@ class Finder(cst.CSTVisitor):
         return False
 
     def origin(self, node: cst.CSTNode, named: list[str]) -> Origin | None:
-        """What a dotted name means where a node stands."""
+        """The imports behind a dotted name in a node's scope."""
         return origin(self.get_metadata(ScopeProvider, node, None), named, self.known)
 
     def edit(self, node: cst.CSTNode, text: str) -> None:
@@ -43,7 +43,7 @@ class Finder(cst.CSTVisitor):
 
 
 def parts(node: cst.BaseExpression) -> list[str]:
-    """`a.b.c` as its parts; none for what does not begin with a name."""
+    """`a.b.c` as its parts; none if it does not begin with a name."""
     if isinstance(node, cst.Name):
         return [node.value]
     before = parts(node.value) if isinstance(node, cst.Attribute) else []

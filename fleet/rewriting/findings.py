@@ -1,4 +1,4 @@
-"""What is found in one file."""
+"""The edits of one file, and the places left to people."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from fleet.rewriting.resolution import Moved
 
 @dataclass(frozen=True, order=True)
 class Left:
-    """What has to be changed by hand."""
+    """A line to change by hand, and why."""
 
     line: int
     reason: str
@@ -15,7 +15,7 @@ class Left:
 
 @dataclass
 class Findings:
-    """Edits are in bytes of the file's text in UTF-8."""
+    """The positions of edits are bytes of the file's text in UTF-8."""
 
     edits: list[tuple[int, int, str]] = field(default_factory=list)
     changes: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,8 @@
 """Formats what was rewritten by the service's own settings. Ruff reads them and runs no code."""
 
+import json
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from ruff import find_ruff_bin
@@ -10,23 +12,30 @@ FORMAT = ("format",)
 ALWAYS = ("--quiet", "--no-cache", "--force-exclude")
 
 
-def is_sorted(folder: Path, path: str) -> bool:
-    return _succeeds(folder, *SORT, "--no-fix", *ALWAYS, path)
+def sorted_files(folder: Path, paths: Collection[str]) -> frozenset[str]:
+    """Those whose imports are sorted; none where the settings are not valid."""
+    if not paths:
+        return frozenset()
+    found = _run(folder, *SORT, "--no-fix", "--output-format", "json", *ALWAYS, "--", *paths)
+    if found.returncode > 1:
+        return frozenset()
+    others = {Path(fault["filename"]).resolve() for fault in json.loads(found.stdout)}
+    return frozenset(path for path in paths if (folder / path).resolve() not in others)
 
 
 def is_formatted(folder: Path, path: str) -> bool:
-    return _succeeds(folder, *FORMAT, "--check", *ALWAYS, path)
+    return not _run(folder, *FORMAT, "--check", *ALWAYS, "--", path).returncode
 
 
 def sort_imports(folder: Path, path: str) -> None:
-    _succeeds(folder, *SORT, "--fix", *ALWAYS, path)
+    _run(folder, *SORT, "--fix", *ALWAYS, "--", path)
 
 
 def reformat(folder: Path, path: str) -> None:
-    _succeeds(folder, *FORMAT, *ALWAYS, path)
+    _run(folder, *FORMAT, *ALWAYS, "--", path)
 
 
-def _succeeds(folder: Path, *arguments: str) -> bool:
-    """With a ruff of ours, never the service's own; not where its settings are not valid."""
-    command = [find_ruff_bin(), *arguments[:-1], "--", arguments[-1]]
-    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """With a ruff of ours, never the service's own."""
+    command = [find_ruff_bin(), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

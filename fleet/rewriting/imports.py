@@ -1,4 +1,4 @@
-"""Where a file imports what has moved."""
+"""Rewrites a file's imports of moved names."""
 
 import re
 
@@ -43,13 +43,13 @@ class Imports(cst.CSTVisitor):
         return False
 
     def _changed(self, node: Statement) -> list[Binding]:
-        """The names of a statement, none where it stays as it is."""
+        """The names of a statement; none if it stays as it is."""
         bound = self._bound[id(node)]
         for binding in bound:
             if binding.moved and binding.moved.reason:
                 line = self.get_metadata(PositionProvider, node).start.line
                 self._findings.leave(line, gone(binding.moved))
-            elif binding.moved:
+            elif binding.moved and not binding.is_dropped:
                 self._findings.note(binding.moved)
         return bound if any(binding.is_changed for binding in bound) else []
 
@@ -60,7 +60,7 @@ class Imports(cst.CSTVisitor):
             self._findings.leave(line, f"`import *`: names of {module} have moved")
 
     def _only_module(self, node: cst.ImportFrom, bound: list[Binding]) -> str:
-        """The module that all names come from now; empty where more has changed than that."""
+        """The module that all names now come from; empty if anything else has changed."""
         modules = {binding.new.rpartition(".")[0] for binding in bound}
         same = all(_last(binding.new) == _last(binding.old) for binding in bound)
         if len(modules) > 1 or not same or any(binding.needs for binding in bound):

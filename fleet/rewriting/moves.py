@@ -1,6 +1,6 @@
-"""What releases moved: `releases/<version>/moves.toml` of a template, read strictly.
+"""Reads what releases moved: `releases/<version>/moves.toml` of a template.
 
-The moves of the release that is being prepared lie in `releases/next/`.
+The moves of the next release are in `releases/next/`.
 """
 
 import re
@@ -23,21 +23,21 @@ FILE = re.compile(rf"releases/({NEXT}|v\d+(\.\d+)*)/moves\.toml")
 
 
 class Rules(BaseModel, frozen=True, extra="forbid", strict=True):
-    """Dotted paths: what each became, or why it went. The longest one that fits counts."""
+    """The new path of a dotted path, or why it was removed. The longest match wins."""
 
     modules: dict[Dotted, Dotted] = {}
     names: dict[Dotted, Dotted] = {}
-    """Names that went elsewhere than their module."""
+    """Names that moved to another module than the rest of theirs."""
     removed: dict[Dotted, Reason] = {}
 
 
 class Moves(Rules, frozen=True, extra="forbid", strict=True):
-    """Those of one release."""
+    """The rules of one release."""
 
     files: dict[Path, Path] = {}
     removed_files: dict[Path, Reason] = {}
     seeds: list[Path] = []
-    """Files that were shared or the template's, and are the service's own from now on."""
+    """Files that were shared or the template's, and now belong to the service."""
     dropped_lines: dict[Path, list[str]] = {}
     """Lines that are gone, by file: removed before the merge, since services add others beside."""
     below: dict[Folder, Rules] = {}
@@ -45,14 +45,14 @@ class Moves(Rules, frozen=True, extra="forbid", strict=True):
 
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
-        """Raises FleetError, which names the file and the key, for what is not valid."""
+        """Raises FleetError, which names the file and the key, if the text is not valid."""
         moves = settings.parse(name, text, cls)
         for fault in moves._faults():
-            raise FleetError(f"{name} is refused: {fault}")
+            raise FleetError(f"{name} is not valid: {fault}")
         return moves
 
     def rules(self, path: str) -> list[Rules]:
-        """Those for a file of the service."""
+        """The rules for a file of the service."""
         return [self, *(rules for folder, rules in self.below.items() if path.startswith(folder))]
 
     def _faults(self) -> Iterator[str]:
@@ -68,7 +68,7 @@ class Moves(Rules, frozen=True, extra="forbid", strict=True):
 
 
 def between(template: Template, before: str, after: str) -> list[Moves]:
-    """The moves that one version has and an earlier one lacks, the oldest release's first."""
+    """The moves that a version has and an earlier one lacks, oldest release first."""
     told = {
         path: text
         for path in template.paths(after, "releases")
@@ -79,7 +79,7 @@ def between(template: Template, before: str, after: str) -> list[Moves]:
 
 
 def files(releases: Iterable[Moves]) -> dict[str, str]:
-    """Where files of the template are in the newest version."""
+    """The newest paths of the template's moved files."""
     places: dict[str, str] = {}
     for moves in releases:
         went = {old: moves.files.get(new, new) for old, new in places.items()}
@@ -88,7 +88,7 @@ def files(releases: Iterable[Moves]) -> dict[str, str]:
 
 
 def _order(path: str) -> tuple[bool, Version]:
-    """By version; what is being prepared comes last."""
+    """By version; the next release comes last."""
     folder = path.split("/")[1]
     return (True, Version("0")) if folder == NEXT else (False, Version(folder))
 
@@ -98,7 +98,7 @@ def _twice(tables: dict[str, dict[str, str]]) -> Iterator[str]:
     for table, entries in tables.items():
         for key in entries:
             if key in known:
-                yield f"{key} stands in {known[key]} and in {table}."
+                yield f"{key} is in {known[key]} and in {table}."
             known[key] = table
 
 

@@ -1,4 +1,4 @@
-"""What a dotted path is called in a newer version, through one release or several."""
+"""Resolves dotted paths to their names in a newer version, through one release or several."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fleet.rewriting.moves import Moves, Rules
 
 @dataclass(frozen=True)
 class Moved:
-    """The beginning of a dotted path that has another name now, or that is gone for a reason."""
+    """The beginning of a dotted path that was renamed, or was removed for a reason."""
 
     old: str
     new: str
@@ -34,7 +34,7 @@ class Names:
         self._tables = [table(moves.rules(path)) for moves in releases]
 
     def resolve(self, dotted: str) -> Moved | None:
-        """None for what kept its name."""
+        """None if the path kept its name."""
         moved: Moved | None = None
         for known in self._tables:
             step = _longest(known, moved.path(dotted) if moved else dotted)
@@ -44,18 +44,20 @@ class Names:
         return moved
 
     def inside(self, prefix: str) -> bool:
-        """Whether something that begins with these letters was moved or removed."""
+        """Whether a path with this prefix was moved or removed."""
         return any(old.startswith(prefix) for known in self._tables for old in known)
 
     def words(self) -> set[str]:
-        """One of them stands in each file that uses a moved name."""
-        moved = [it for known in self._tables for it in known.values()]
-        modules = {it.old.split(".")[-2] for it in moved if not it.is_module and "." in it.old}
-        return modules | {it.old.split(".")[-1] for it in moved}
+        """Each file that uses a moved name contains one of these words."""
+        paths = [
+            (moved.old.split("."), moved) for known in self._tables for moved in known.values()
+        ]
+        modules = {parts[-2] for parts, moved in paths if not moved.is_module and parts[1:]}
+        return modules | {parts[-1] for parts, _ in paths}
 
 
 def table(rules: Sequence[Rules]) -> Table:
-    """What is more special comes later, and counts."""
+    """More specific rules come later, and win."""
     known: Table = {}
     for these in rules:
         known |= {old: Moved(old, new, True) for old, new in these.modules.items()}
@@ -71,7 +73,7 @@ def _longest(known: Table, dotted: str) -> Moved | None:
 
 
 def _join(dotted: str, first: Moved, second: Moved) -> Moved:
-    """Both, one after the other: what neither touched is the end of the path."""
+    """Both moves as one. The end of the path is what neither of them changed."""
     middle = first.path(dotted)
     rests = (len(dotted) - len(first.old), len(middle) - len(second.old))
     kind = first if rests[0] < rests[1] else second

@@ -1,4 +1,4 @@
-"""What a name means where it stands, and which names are free."""
+"""Resolves names in a scope, and finds free names."""
 
 import builtins
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,9 @@ class Origin:
         return self.bindings[0].is_path
 
     def keep(self) -> None:
+        """A use keeps `import a.b` if it spells all of it: any import of a package binds `a`."""
         for binding in self.bindings:
-            binding.is_kept = True
+            binding.is_kept |= not binding.is_path or binding.local == self.path
 
     def need(self, module: str, local: str) -> None:
         for binding in self.bindings:
@@ -33,18 +34,18 @@ class Origin:
 
 
 def origin(scope: object, parts: list[str], known: Mapping[int, Binding]) -> Origin | None:
-    """None for what is not imported."""
+    """None if the name is not imported."""
     for size in range(len(parts) if isinstance(scope, Scope) else 0, 0, -1):
         assert isinstance(scope, Scope)
         local = ".".join(parts[:size])
         if found := list(scope[local]):
             roots = scope[parts[0]]
             # libcst finds `app.core` of `import app.core` behind a parameter `app`, too.
-            if not any(root.scope is it.scope for root in roots for it in found):
+            if not any(root.scope is each.scope for root in roots for each in found):
                 return None
-            imports = [it for it in found if isinstance(it, ImportAssignment)]
-            bound = [known[id(it.as_name)] for it in imports]
-            paths = [local if it.is_path else it.old for it in bound]
+            imports = [each for each in found if isinstance(each, ImportAssignment)]
+            bound = [known[id(each.as_name)] for each in imports]
+            paths = [local if binding.is_path else binding.old for binding in bound]
             certain = len(bound) == len(found) and len(set(paths)) == 1
             certain &= all(isinstance(root, ImportAssignment) for root in roots)
             return Origin(size, paths[0], bound, certain) if bound else None
@@ -52,19 +53,18 @@ def origin(scope: object, parts: list[str], known: Mapping[int, Binding]) -> Ori
 
 
 class Free:
-    """Names for modules that a file imports besides."""
+    """Names for modules that a file imports in addition."""
 
     def __init__(self, scopes: Iterable[object], known: Mapping[int, Binding]) -> None:
         self._chosen: dict[str, str] = {}
         self._taken: dict[str, set[str]] = {name: {""} for name in dir(builtins)}
         for scope in scopes:
-            for it in scope.assignments if isinstance(scope, Scope) else ():
-                is_import = isinstance(it, ImportAssignment)
-                path = known[id(it.as_name)].new if isinstance(it, ImportAssignment) else ""
-                self._taken.setdefault(it.name, set()).add(path if is_import else "")
+            for bound in scope.assignments if isinstance(scope, Scope) else ():
+                path = known[id(bound.as_name)].new if isinstance(bound, ImportAssignment) else ""
+                self._taken.setdefault(bound.name, set()).add(path)
 
     def local(self, module: str) -> str:
-        """What the file may call a module; empty where the names that fit mean other things."""
+        """A free name for a module; empty if its usual names mean other things."""
         parts = module.split(".")
         for name in (self._chosen.get(module, parts[-1]), "_".join(parts[-2:])):
             if self._taken.setdefault(name, {module}) == {module}:

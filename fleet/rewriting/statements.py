@@ -1,4 +1,4 @@
-"""Writes import statements anew."""
+"""Rewrites import statements."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from fleet.rewriting.comments import comments
 
 @dataclass
 class Name:
-    """A name as an import statement spells it, with its comments."""
+    """A name in an import statement, with its comments."""
 
     text: str
     above: list[str] = field(default_factory=list)
@@ -18,21 +18,21 @@ class Name:
 
 
 def paths(bound: list[Binding]) -> list[str]:
-    """`import a.b`, and statements for what its uses need besides."""
+    """`import a.b`, and statements for the other modules that its uses need."""
     names: list[str] = []
-    besides: list[str] = []
+    others: list[str] = []
     for binding in bound:
         if binding.is_path:
             names += _modules(binding)
         else:
             names += [] if binding.is_dropped else [f"{binding.new} as {binding.local}"]
-            besides += [_module(*need) for need in binding.needs.items()]
+            others += [_module(*need) for need in binding.needs.items()]
     texts = [_plain(name) for name in dict.fromkeys(names)]
-    return [*([f"import {', '.join(texts)}"] if texts else []), *besides]
+    return [*([f"import {', '.join(texts)}"] if texts else []), *others]
 
 
 def names(statement: cst.ImportFrom, bound: list[Binding], place: Place, newline: str) -> list[str]:
-    """`from a import b`, once for each module that the names come from now."""
+    """`from a import b`, once per module that the names now come from."""
     groups: dict[str, list[Name]] = {}
     for binding, (above, beside) in zip(bound, comments(statement), strict=True):
         module, _, name = binding.new.rpartition(".")
@@ -49,7 +49,7 @@ def names(statement: cst.ImportFrom, bound: list[Binding], place: Place, newline
 
 
 def _modules(binding: Binding) -> list[str]:
-    """What `import a.b` has to import for the uses that it has."""
+    """The modules that `import a.b` has to import for its uses."""
     if binding.is_kept and binding.new != binding.old:
         return [binding.old, *binding.needs]
     return list(binding.needs) if binding.is_dropped else [binding.new, *binding.needs]
@@ -61,7 +61,7 @@ def _module(module: str, local: str) -> str:
 
 
 def _as(name: str, local: str, *, is_exported: bool = False) -> str:
-    """`name as local`, where it takes that: `name as name` exports it."""
+    """`name as local` if needed: `name as name` exports the name."""
     return name if name == local and not is_exported else f"{name} as {local}"
 
 

@@ -1,4 +1,4 @@
-"""Where a file names moved things in strings, as tests do that patch them."""
+"""Rewrites moved names in strings, such as the targets of patches in tests."""
 
 import re
 
@@ -15,7 +15,7 @@ BY_STRING = {"getattr", "setattr", "delattr", "hasattr"}
 
 
 class Strings(Finder):
-    """Rewrites strings that are a whole path, and leaves all others that name what has moved."""
+    """Rewrites strings that are a whole path. Reports other strings with moved names."""
 
     def visit_FormattedStringText(self, node: cst.FormattedStringText) -> None:
         self._built(node, node.value)
@@ -51,7 +51,7 @@ class Strings(Finder):
         self.findings.note(moved)
 
     def _type(self, node: cst.SimpleString, value: str) -> None:
-        """What may be a type in quotes keeps the imports that it uses."""
+        """A quoted type keeps the imports that it uses."""
         for name in re.findall(r"[^\W\d][\w.]*\w", value):
             named = name.split(".")
             if found := self.origin(node, named):
@@ -73,7 +73,7 @@ class Strings(Finder):
             self.leave(node, f"which attribute of {path} this is shows at run time")
 
     def _quoted(self, node: cst.CSTNode, path: str, known: int) -> None:
-        """Tell of a name in a string that does not move with what the file imports."""
+        """Report a moved name in a string, which does not follow the file's imports."""
         moved = self.names.resolve(path)
         if moved and _size(moved.old) > known:
             now = gone(moved) if moved.reason else f"{moved.old} is {moved.new} now"

@@ -1,4 +1,4 @@
-"""Where a file uses what it imports."""
+"""Rewrites the uses of imported names."""
 
 import libcst as cst
 
@@ -9,7 +9,7 @@ from fleet.rewriting.scopes import Origin
 
 
 class Uses(Finder):
-    """Finds the uses that have to be spelled in another way, and what their imports lack then."""
+    """Finds the uses to respell, and the imports that they need."""
 
     def visit_Name(self, node: cst.Name) -> None:
         self._use(node)
@@ -42,7 +42,7 @@ class Uses(Finder):
         return True
 
     def _text(self, node: Dotted, moved: Moved, found: Origin) -> str:
-        """How to spell a moved name from now on; empty where no name is free for its module."""
+        """The new spelling of a moved name; empty if no name is free for its module."""
         imported = found.bindings[0].new
         if found.is_path:
             found.bindings[0].needs[moved.module] = ""

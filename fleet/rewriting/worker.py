@@ -1,5 +1,5 @@
-"""Rewrites files in a process of its own: the parser ends its process where a file is nested
-thousands of levels deep, and files come from strangers."""
+"""Rewrites files in a separate process: files come from strangers, and a file that is nested
+thousands of levels deep crashes the parser."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from fleet.rewriting.findings import Left
 from fleet.rewriting.moves import Moves
 from fleet.rewriting.resolution import Names
 
-# -P: the folder that this runs in is a service, whose modules are never imported.
+# -P: the working directory is a service, whose modules must never be imported.
 COMMAND = (sys.executable, "-P", "-m", "fleet.rewriting.worker")
 SECONDS = 120
 
@@ -20,7 +20,7 @@ SECONDS = 120
 def rewrite_all(
     releases: Sequence[Moves], contents: Mapping[str, bytes]
 ) -> Iterator[tuple[str, Rewritten]]:
-    """Each file's path, and what became of it. What ends the process or takes long is left."""
+    """Each file's path and result. A file that crashes the process or times out is left."""
     waiting = dict(contents)
     while waiting:
         for path, rewritten in _done(releases, waiting):
@@ -33,10 +33,10 @@ def rewrite_all(
 
 
 def _done(releases: Sequence[Moves], contents: Mapping[str, bytes]) -> list[tuple[str, Rewritten]]:
-    """The files that one process gets through, in their order."""
+    """The results of one process, in order, up to the file that crashed it."""
     order = {
         "releases": [moves.model_dump_json() for moves in releases],
-        "files": [[path, base64.b64encode(it).decode()] for path, it in contents.items()],
+        "files": [[path, base64.b64encode(text).decode()] for path, text in contents.items()],
     }
     text = json.dumps(order).encode()
     try:
@@ -59,7 +59,7 @@ def _work() -> None:
     releases = [Moves.model_validate_json(text) for text in order["releases"]]
     for path, content in order["files"]:
         done = rewrite(base64.b64decode(content), path, Names(releases, path))
-        left = [[it.line, it.reason] for it in done.left]
+        left = [[each.line, each.reason] for each in done.left]
         said = [path, base64.b64encode(done.content).decode(), done.changes, left]
         sys.stdout.write(f"{json.dumps(said)}\n")
         sys.stdout.flush()

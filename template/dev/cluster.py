@@ -32,7 +32,7 @@ def create(data: Path, programs: Path, account: str) -> None:
         give(new, account)
         command = as_account(account, programs / "initdb", "-D", new, *arguments)
         subprocess.run(**command, check=True, stdout=subprocess.DEVNULL)
-        with contextlib.suppress(OSError):  # a cache that can't be written, or one faster than us
+        with contextlib.suppress(OSError):  # an unwritable cache, or another process was faster
             seed.parent.mkdir(0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=seed.parent) as copy:
                 shutil.copytree(new, Path(copy, "data")).rename(seed)

@@ -55,7 +55,7 @@ def run(command: Sequence[str | Path]) -> int:
 
     def forward(signal_number: int, _: FrameType | None) -> None:
         # Once only: a second SIGINT makes uvicorn stop at once.
-        if child and not (signal_number == signal.SIGINT and _terminal_tells_children()):
+        if child and not (signal_number == signal.SIGINT and _terminal_signals_children()):
             child.send_signal(signal_number)
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -98,7 +98,7 @@ def _psql(url: str, arguments: Sequence[str]) -> list[str | Path]:
     return ["psql", url, *arguments]
 
 
-def _terminal_tells_children() -> bool:
+def _terminal_signals_children() -> bool:
     """Whether Ctrl-C reaches the whole process group, not only this process."""
     with contextlib.suppress(OSError), Path("/dev/tty").open() as terminal:
         return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

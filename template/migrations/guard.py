@@ -36,7 +36,7 @@ def limits(settings: Settings) -> dict[str, str]:
 async def migrate(
     engine: AsyncEngine, run: Callable[[Connection], None], settings: Settings
 ) -> None:
-    """Call `run` while no other migration runs; retry, with a back-off, when it gets no lock.
+    """Call `run` while no other migration runs; retry with a back-off if it cannot acquire a lock.
 
     Raises the error of the last attempt.
     """

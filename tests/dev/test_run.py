@@ -1,4 +1,4 @@
-"""`python -m dev.run` and `python -m dev.serve`: what a command is given, and how it ends."""
+"""`python -m dev.run` and `python -m dev.serve`: what a command gets, and how it ends."""
 
 import os
 import pty

@@ -142,6 +142,10 @@ CASES = {
         "import app.main\n\nx = app.core.openapi.problems\n",
         "import app.main, app.core.errors\n\nx = app.core.errors.problems\n",
     ),
+    "a path beside another use of the package": (
+        'import app.core.checks\n\nx = [app.core.checks.ALL, app.main, "app.main.app"]\n',
+        'import app.server.revisions\n\nx = [app.server.revisions.ALL, app.main, "app.main.app"]\n',
+    ),
     "an alias of a path": (
         "import app.core.middleware as m\n\nm.RequestLog(m.BodyLimits)\n",
         "import app.server.request_log as m\nfrom app.server import body_limits\n\n"

@@ -28,14 +28,14 @@ def test_what_would_change_is_told_and_nothing_is_written(
 
     assert (run.code, status(older)) == (0, [])
     assert run.output == (
-        "The template has v1.0.0.\n\n"
+        "The template is at v1.0.0.\n\n"
         "# Would be added\n\n- .copier-answers.yml\n- Makefile\n- settings.txt\n\n"
-        "# The same\n\n- owned.txt\n\n"
-        "# Differs, and stays as it is\n\n- shared.txt\n\n"
-        "# How it differs\n\n"
+        "# Identical\n\n- owned.txt\n\n"
+        "# Different, left as they are\n\n- shared.txt\n\n"
+        "# Differences\n\n"
         "--- template/shared.txt\n+++ service/shared.txt\n@@ -6,4 +6,4 @@\n"
         " line 6\n line 7\n line 8\n-line 9\n+mine\n\n"
-        "Nothing is written. With --write, the missing files are added, and no other changes.\n"
+        "Nothing was written. --write adds the missing files and changes no others.\n"
     )
 
 
@@ -47,7 +47,7 @@ def test_what_is_missing_is_added_and_nothing_else_changes(
     run = fleet(older, "adopt", ".", *address, "--data", "port=9000", "--write")
 
     assert run.code == 0
-    assert run.output.startswith("The template has v1.0.0.\n\n# Added\n\n- .copier-answers.yml\n")
+    assert run.output.startswith("The template is at v1.0.0.\n\n# Added\n\n- .copier-answers.yml\n")
     assert status(older) == ["?? .copier-answers.yml", "?? Makefile", "?? settings.txt"]
     assert (older / "settings.txt").read_text() == "port 9000\n"
     assert (older / ".copier-answers.yml").read_text() == (
@@ -84,7 +84,7 @@ def test_files_in_the_way_of_folders_stay_and_are_told(
     run = fleet(older, "adopt", ".", "--template", str(toy.folder), "--write")
 
     assert run.code == 0
-    assert "stays as it is\n\n- dev/two.txt\n- docs/one.txt\n- shared.txt\n" in run.output
+    assert "left as they are\n\n- dev/two.txt\n- docs/one.txt\n- shared.txt\n" in run.output
     assert ((older / "docs").read_text(), list((tmp_path / "elsewhere").iterdir())) == (
         "a file\n",
         [],
@@ -100,7 +100,7 @@ def test_work_that_is_not_committed_is_refused_before_anything_is_written(
 
     assert (run.code, run.errors) == (
         1,
-        "fleet: . has changes that are not committed (own.txt): commit or stash them first.\n",
+        "fleet: . has uncommitted changes (own.txt): commit or stash them first.\n",
     )
     assert status(older) == [" M own.txt"]
 
@@ -110,8 +110,8 @@ def test_a_service_that_follows_a_template_is_refused(fleet: Fleet, toy: Toy, la
 
     assert (run.code, run.errors) == (
         1,
-        f"fleet: {lamps} follows the template {toy.folder} already, at v1.0.0: "
-        "`fleet service update` brings it forward.\n",
+        f"fleet: {lamps} already follows the template {toy.folder} at v1.0.0: "
+        "update it with `fleet service update`.\n",
     )
 
 

@@ -33,8 +33,8 @@ from server.request_log import (
 """
 FROM = "core.log -> server.request_log"
 LIMITS = "core.log.Limits -> server.limits.Limits"
-TITLE = "# Rewritten, because the template has moved what they use\n\n"
-LEFT = "# Left to you, because it could not be rewritten safely\n\n"
+TITLE = "# Rewritten for names that the template moved\n\n"
+LEFT = "# Left to you: not safe to rewrite\n\n"
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_people_are_told_what_is_left_in_many_services(fleet: Fleet, shop: Path)
     run = fleet(shop.parent, "update", "lamps")
 
     assert run.output.splitlines()[-4:-2] == [
-        "lamps: 1 files rewritten for moved names.",
+        "lamps: Files rewritten for moved names: 1.",
         "lamps: tests/test_log.py:1: `import *`: names of core.log have moved",
     ]
 
@@ -179,6 +179,20 @@ def test_links_and_untracked_files_are_not_followed(
     assert run.code == 0
     assert (outside.read_text(), (shop / "ignored.py").read_text()) == (ROUTES, ROUTES)
     assert "link.py" not in run.output
+
+
+def test_a_link_that_git_does_not_see_is_not_followed(
+    fleet: Fleet, shop: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text(ROUTES)
+    services.git(shop, "update-index", "--skip-worktree", "books/routes.py")
+    (shop / "books/routes.py").unlink()
+    (shop / "books/routes.py").symlink_to(outside)
+
+    run = fleet(shop, "service", "update")
+
+    assert (run.code, outside.read_text()) == (0, ROUTES)
 
 
 def test_nothing_of_a_service_is_imported(fleet: Fleet, shop: Path) -> None:
@@ -246,4 +260,4 @@ def test_moves_that_are_not_valid_refuse_the_update(fleet: Fleet, toy: Toy, shop
     run = fleet(shop, "service", "update")
 
     assert (run.code, status(shop)) == (1, [])
-    assert run.errors.startswith("fleet: releases/v1.2.0/moves.toml is refused: there is no key ")
+    assert run.errors.startswith("fleet: releases/v1.2.0/moves.toml is not valid: unknown key ")

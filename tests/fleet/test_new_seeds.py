@@ -46,7 +46,7 @@ def test_a_new_seed_that_the_service_has_changed_stays_as_it_is(
     assert run.code == 0
     assert (lamps / "owned.txt").read_text() == LINES.replace("line 5\n", "mine\n")
     assert (
-        "# Kept as you had changed them; they are the service's own now\n\n- owned.txt\n"
+        "# Edited by you, now the service's own, and not updated\n\n- owned.txt\n"
     ) in run.output
 
 
@@ -88,3 +88,14 @@ def test_a_dropped_line_that_the_service_has_changed_is_a_conflict(
     run = fleet(lamps, "service", "update")
 
     assert (run.code, "shared.txt: changed here" in run.output) == (2, True)
+
+
+def test_a_dropped_line_between_two_empty_ones_leaves_one_of_them(
+    fleet: Fleet, released: Toy, lamps: Path
+) -> None:
+    edit(lamps, "shared.txt", "line 4\nline 5\nline 6\n", "\nline 5\n\n")
+
+    run = fleet(lamps, "service", "update")
+
+    assert run.code == 0
+    assert (lamps / "shared.txt").read_text() == LINES.replace("line 4\nline 5\nline 6\n", "\n")

@@ -66,8 +66,8 @@ def test_the_document_of_a_service_tells_whose_each_file_is() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("seed = [", "ownership.toml of the template is not valid: "),
-        ("mine = []", "ownership.toml of the template has unknown classes: mine."),
+        ("seed = [", "The template's ownership.toml is not valid: "),
+        ("mine = []", "The template's ownership.toml has unknown classes: mine."),
     ],
 )
 def test_a_declaration_that_makes_no_sense_is_refused(text: str, sentence: str) -> None:

@@ -178,7 +178,7 @@ def test_a_fleet_that_violates_a_policy_has_an_exit_code_of_its_own(
     assert (run.code, run.output) == (
         5,
         "lamps: FLT003 lamps is at v1.0.0; the minimum is v1.1.0.\n"
-        "lamps: FLT005 owned.txt of lamps differs, and no waiver fits it.\n"
+        "lamps: FLT005 owned.txt of lamps differs, and no waiver covers it.\n"
         "shop: FLT001 There is no folder shop.\n"
         "Services: 2, findings: 3.\n",
     )
@@ -209,17 +209,17 @@ def test_a_fleet_that_complies_is_success_and_json_tells_so(
     [
         (None, "policy.toml cannot be read: No such file or directory."),
         ("a = ", "policy.toml is not valid TOML: "),
-        ("minimum = 1", "policy.toml is refused: there is no key minimum. Keys at the top are: "),
-        ("minimum_version = 1", "policy.toml is refused: minimum_version is 1. "),
+        ("minimum = 1", "policy.toml is not valid: unknown key minimum. Top-level keys: "),
+        ("minimum_version = 1", "policy.toml is not valid: minimum_version is 1. "),
         (
             'minimum_version = "new"',
-            "policy.toml is refused: minimum_version is 'new'. "
+            "policy.toml is not valid: minimum_version is 'new'. "
             "Value error, write a release, such as v1.2.0.",
         ),
-        ("template = 3", "policy.toml is refused: template 1 is 3. "),
-        ("answers = 3", "policy.toml is refused: answers is 3. "),
-        ("waivers.allow = []", "policy.toml is refused: there is no key waivers, allow. "),
-        ("waivers.longest_days = -1", "policy.toml is refused: waivers, longest_days is -1. "),
+        ("template = 3", "policy.toml is not valid: template 1 is 3. "),
+        ("answers = 3", "policy.toml is not valid: answers is 3. "),
+        ("waivers.allow = []", "policy.toml is not valid: unknown key waivers, allow. "),
+        ("waivers.longest_days = -1", "policy.toml is not valid: waivers, longest_days is -1. "),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(

@@ -43,12 +43,12 @@ def test_answers_that_a_template_takes_are_confirmed(
 
     assert (run.code, run.output) == (
         0,
-        "Version v1.1.0 of the template takes the answers: "
+        "Version v1.1.0 of the template accepts the answers: "
         "port, flag, ratio, ci, many, rest, short.\n",
     )
 
 
-TEXT = "takes text, in quotes where YAML reads something else, not"
+TEXT = "takes text, in quotes where YAML would read another type, not"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ TEXT = "takes text, in quotes where YAML reads something else, not"
         ("colour: red", "Version v1.1.0 of the template does not ask colour. Its questions: ci, "),
         ("_src_path: x", "_src_path is copier's own, not an answer."),
         ("1: x", "Version v1.1.0 of the template does not ask 1. "),
-        ("computed: y", "computed is computed by the template: it takes no answer."),
+        ("computed: y", "The template computes computed: it takes no answer."),
         ("port: '80'", 'port takes a whole number, not "80".'),
         ("port: 80.7", "port takes a whole number, not 80.7."),
         ("port: true", "port takes a whole number, not true."),
@@ -87,8 +87,8 @@ TEXT = "takes text, in quotes where YAML reads something else, not"
             "Version v1.1.0 of the template refuses the answer port = 0: No such port.",
         ),
         ("a: [", "{file} is not valid YAML: "),
-        ("- a", "{file} holds no answers: write a line `question: answer` for each."),
-        ("", "{file} holds no answers: write a line `question: answer` for each."),
+        ("- a", "{file} has no answers: write a line `question: answer` for each."),
+        ("", "{file} has no answers: write a line `question: answer` for each."),
         (None, "{file} cannot be read: No such file or directory."),
     ],
 )
@@ -127,7 +127,7 @@ def test_the_presets_of_this_repository_are_taken(
 
     run = fleet(preset.parent, "preset", str(preset), "--template", str(template))
 
-    assert run.output.endswith("takes the answers: team, ci, python_image_version.\n")
+    assert run.output.endswith("accepts the answers: team, ci, python_image_version.\n")
 
 
 def test_a_service_takes_a_preset_once_and_the_command_line_wins(

@@ -82,7 +82,7 @@ def test_the_commit_of_each_of_many_services_says_what_is_left_to_do(
 
     run = fleet(lamps.parent, "update", "lamps")
 
-    assert "lamps: Something is left to do by hand: the commit says what.\n" in run.output
+    assert "lamps: There are steps to do by hand: the commit lists them.\n" in run.output
     message = services.git(lamps, "log", "-1", "--format=%b", "template-update/v1.1.0")
     assert message.strip() == "# To do by hand\n\n## To 1.1.0\n\n- Do this."
 

@@ -69,7 +69,7 @@ def test_the_branch_is_never_written_anew(fleet: Fleet, toy: Toy, lamps: Path, b
 
     assert run.code == 1
     assert run.errors.startswith(
-        f"fleet: The branch template-update/v1.1.0 cannot be made in {lamps}. "
+        f"fleet: The branch template-update/v1.1.0 cannot be created in {lamps}. "
     )
     assert services.git(lamps, "show-ref") == before
 

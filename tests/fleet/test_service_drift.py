@@ -13,7 +13,7 @@ def test_a_service_with_the_templates_files_has_no_drift(fleet: Fleet, lamps: Pa
 
     run = fleet(lamps, *DRIFT)
 
-    assert (run.code, run.output) == (0, "lamps has the template's files as v1.0.0 has them.\n")
+    assert (run.code, run.output) == (0, "lamps has no drift from the template's v1.0.0.\n")
 
 
 def test_drift_is_a_diff_from_the_recorded_version(fleet: Fleet, toy: Toy, lamps: Path) -> None:

@@ -31,7 +31,7 @@ def test_an_update_is_merged_and_told_by_class_with_the_changelog(
         "# Changed in shared files\n\n- shared.txt\n\n"
         "# Changed in other files\n\n- next.txt\n\n"
         f"# What is new\n\n{section}"
-        "Read it with `git diff HEAD`, then commit.\n",
+        "Review with `git diff HEAD`, then commit.\n",
     )
     assert (lamps / "shared.txt").read_text() == new.replace("line 1\n", "mine\n")
     assert status(lamps) == [
@@ -59,7 +59,7 @@ def test_checks_that_fail_are_told_by_the_exit_code(fleet: Fleet, toy: Toy, lamp
 
     assert run.code == 3
     assert run.output.endswith(
-        "The update is merged, but `make lock check test` fails: see above.\n"
+        "The update is merged, but `make lock check test` failed: see above.\n"
     )
 
 
@@ -220,8 +220,7 @@ def test_work_that_is_not_committed_is_refused_and_kept(
     assert (run.code, run.output, run.errors) == (
         1,
         "",
-        f"fleet: {lamps} has changes that are not committed ({name}): "
-        "commit or stash them first.\n",
+        f"fleet: {lamps} has uncommitted changes ({name}): commit or stash them first.\n",
     )
     assert (status(lamps), (lamps / name).read_text()) == (before, "mine\n")
 
@@ -277,8 +276,8 @@ def test_an_older_version_is_refused(fleet: Fleet, toy: Toy, tmp_path: Path) -> 
 
     assert (run.code, run.errors) == (
         1,
-        f"fleet: {service} is at v1.1.0, which does not lead to v1.0.0: "
-        "an update goes forward only.\n",
+        f"fleet: {service} is at v1.1.0, which is not an ancestor of v1.0.0: "
+        "updates only go forward.\n",
     )
 
 
@@ -381,10 +380,10 @@ def test_a_service_may_live_in_a_folder_of_a_repository(
     [
         (None, "fleet: {folder} has no .copier-answers.yml: it was not made by `copier copy`.\n"),
         ("a: [", "fleet: {folder}/.copier-answers.yml is not valid YAML: "),
-        ("- a\n", "fleet: {folder}/.copier-answers.yml holds no answers.\n"),
+        ("- a\n", "fleet: {folder}/.copier-answers.yml has no answers.\n"),
         (
             "_src_path: /dev/null/nowhere\n",
-            "fleet: {folder}/.copier-answers.yml does not say _commit: "
+            "fleet: {folder}/.copier-answers.yml does not record _commit: "
             "render the service from a repository.\n",
         ),
         (

@@ -169,7 +169,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
         "unknown": "The template {template} has no version v7 (its newest: v1.0.0).",
         "lost": "The template /dev/null/nowhere cannot be cloned; git says: ",
         "yaml": "{folder}/.copier-answers.yml is not valid YAML: ",
-        "waiver": "{folder}/.template-waivers.toml is refused: there is no key waivers.",
+        "waiver": "{folder}/.template-waivers.toml is not valid: unknown key waivers.",
     }
     (tmp_path / "bare").mkdir()
     answers = {"unknown": f"_src_path: {toy.folder}\n_commit: v7\n", "yaml": "a: ["}
@@ -232,11 +232,14 @@ def test_the_table_has_a_row_for_each_service_and_shows_names_as_they_are(
     ("text", "sentence"),
     [
         ("[[waiver]\n", "{file} is not valid TOML: "),
-        (WAIVER.replace("path", "file"), "{file} is refused: waiver 1, path is missing. "),
-        (WAIVER + 'team = "x"\n', "{file} is refused: there is no key waiver 1, team. "),
-        (WAIVER.replace("/owned*", ""), "{file} is refused: waiver 1, path is ''. "),
-        (WAIVER + WAIVER.replace("2027-03-01", '"soon"'), "{file} is refused: waiver 2, expires "),
-        (WAIVER.replace("2027-03-01", "2027-03-01T00:00:00"), "{file} is refused: waiver 1, exp"),
+        (WAIVER.replace("path", "file"), "{file} is not valid: waiver 1, path is missing. "),
+        (WAIVER + 'team = "x"\n', "{file} is not valid: unknown key waiver 1, team. "),
+        (WAIVER.replace("/owned*", ""), "{file} is not valid: waiver 1, path is ''. "),
+        (
+            WAIVER + WAIVER.replace("2027-03-01", '"soon"'),
+            "{file} is not valid: waiver 2, expires ",
+        ),
+        (WAIVER.replace("2027-03-01", "2027-03-01T00:00:00"), "{file} is not valid: waiver 1, exp"),
     ],
 )
 def test_waivers_that_are_wrong_are_refused(lamps: Path, text: str, sentence: str) -> None:

@@ -109,7 +109,7 @@ def test_checks_run_only_when_asked_and_their_failure_is_remembered(
 
     classes = {"edited": "conflicts", "plain": "checks failed", "recent": "up to date"}
     assert (first.code, outcomes(first)) == (2, classes)
-    assert json.loads(first.output)[1]["note"] == "`echo no; exit 3` ended with 3: no"
+    assert json.loads(first.output)[1]["note"] == "`echo no; exit 3` exited with 3: no"
     assert (second.code, outcomes(second)) == (3, {"plain": "checks failed"})
     assert not (shop / "plain/.git/made").exists()
 
@@ -149,8 +149,8 @@ def test_a_branch_of_that_name_without_the_update_is_refused(fleet: Fleet, shop:
 
     assert run.code == 1
     assert json.loads(run.output)[0]["note"] == (
-        f"The branch {BRANCH} of plain does not hold the update to v1.1.0: "
-        f"`git branch --delete --force {BRANCH}`, or rename it."
+        f"The branch {BRANCH} of plain does not have the update to v1.1.0: "
+        f"delete it with `git branch --delete --force {BRANCH}`, or rename it."
     )
 
 
@@ -220,7 +220,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
         "broken/.copier-answers.yml is not valid YAML",
         "The template /dev/null/nowhere cannot be cloned; git says",
         f"The template {shop.parent}/template has no version v7 (its newest",
-        "dirty has changes that are not committed (shared.txt)",
+        "dirty has uncommitted changes (shared.txt)",
         "bare is not in a git repository",
         "",
     ]
@@ -236,7 +236,7 @@ def test_what_cannot_be_updated_is_told_of_the_service_not_of_its_clone(
 
     [moved] = json.loads(run.output)
     assert (run.code, moved["outcome"]) == (1, "refused")
-    assert moved["note"].startswith(f"The branch {BRANCH} cannot be made in plain. ")
+    assert moved["note"].startswith(f"The branch {BRANCH} cannot be created in plain. ")
 
 
 def test_a_template_that_wants_to_run_code_is_refused(fleet: Fleet, toy: Toy, shop: Path) -> None:
@@ -323,9 +323,9 @@ def test_a_wave_updates_its_services_alone(fleet: Fleet, shop: Path, waves: Path
     [
         (WAVES, ["--wave", "x"], "{file} has no wave x. Its waves: canary, rest, bad."),
         (WAVES, [], "Name a wave of {file} with --wave. Its waves: canary, rest, bad."),
-        (WAVES, ["--wave", "bad"], "The wave bad of {file} is no list of folders, such as "),
+        (WAVES, ["--wave", "bad"], "The wave bad of {file} must be a list, such as "),
         ("[waves", ["--wave", "x"], "{file} is not valid TOML: "),
-        ("waves = 1", ["--wave", "x"], "{file} names no waves: write [waves] and canary = "),
+        ("waves = 1", ["--wave", "x"], "{file} has no waves: write [waves] and canary = "),
         (None, ["--wave", "x"], "{file} cannot be read: No such file or directory."),
     ],
 )
@@ -343,4 +343,4 @@ def test_a_wave_that_makes_no_sense_is_refused(
 def test_a_wave_needs_its_file(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "--wave", "canary")
 
-    assert run.errors == "fleet: Name the file that has the wave canary with --waves.\n"
+    assert run.errors == "fleet: Name the file that defines the wave canary with --waves.\n"

@@ -1,4 +1,4 @@
-"""A service of the test's own on a database of its own, whose server the tests may configure."""
+"""A service and a database for each test, on a server that tests may configure."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[FaultyPostgres]:
 
 @pytest.fixture
 def folder(render: Callable[..., Path], tmp_path: Path) -> Path:
-    """A rendered service, the test's own."""
+    """A rendered service for one test."""
     return Path(shutil.copytree(render(), tmp_path / "my-service"))
 
 

@@ -1,4 +1,4 @@
-"""A rendered service whose migrations a test writes and runs, in processes as a deployment's."""
+"""A rendered service whose migrations a test writes and runs, in processes like a deployment's."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ FIRST_DAY = "2027-01-01"  # after that of the service's own migration
 
 @dataclass(frozen=True)
 class Run:
-    """A command that runs, or has run, and what it writes."""
+    """A running or finished command, and its output."""
 
     process: "subprocess.Popen[bytes]"
     output: Path
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """Its lines of JSON. A traceback is none, nor is a line that is half-written."""
+        """Its lines of JSON, without tracebacks and half-written lines."""
         lines = [line for line in self.said.splitlines(keepends=True) if line.startswith('{"')]
         return [json.loads(line) for line in lines if line.endswith("}\n")]
 
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def migrated(self) -> list[str]:
-        """`a -> b` for every migration that it has begun."""
+        """`a -> b` for every migration that it began."""
         running = ("Running upgrade ", "Running downgrade ")
         begun = [line["event"] for line in self.log if line["event"].startswith(running)]
         return [event.split(maxsplit=2)[2].partition(",")[0].strip() for event in begun]
@@ -76,7 +76,7 @@ class Run:
 
 @dataclass
 class Project:
-    """A service of the test's own, and a database that is empty at first."""
+    """A service and an empty database for one test."""
 
     folder: Path
     environment: Environment
@@ -85,7 +85,7 @@ class Project:
     runs: list[Run] = field(default_factory=list)
 
     def variables(self, **settings: object) -> dict[str, str]:
-        """As a deployment sets them. The bytecode of libraries is kept: it halves the time."""
+        """A deployment's variables. The bytecode of libraries is kept, which halves the time."""
         variables = self.environment.variables | {
             "POSTGRES_URL": self.url,
             "ENVIRONMENT": "production",
@@ -110,7 +110,7 @@ class Project:
         return self.runs[-1]
 
     def run(self, module: str, *arguments: str, code: int = 0, **settings: object) -> Run:
-        """Run it to its end. Fails when the exit code is another one."""
+        """Run it to its end. Fails on another exit code."""
         run = self.start(module, *arguments, **settings)
         assert run.wait() == code, run.said
         return run
@@ -119,7 +119,7 @@ class Project:
         return self.run("alembic", "upgrade", "head", code=code, **settings)
 
     def make(self, *arguments: str, fails: bool = False) -> str:
-        """What a target of the service's Makefile prints. Its database is the test's."""
+        """The output of a target of the service's Makefile, on the test's database."""
         shutil.copy2(self.environment.lock, self.folder)
         (self.folder / ".env").write_text(f"POSTGRES_URL={self.url}\n")
         hidden = ("POSTGRES_URL", "ENVIRONMENT")
@@ -141,18 +141,18 @@ class Project:
 
     @property
     def migrations(self) -> list[Path]:
-        """In the order of their names, which is that in which they were written."""
+        """The migrations in the order of their names, in which they were written too."""
         return sorted(self.versions.glob("*.py"))
 
     @property
     def head(self) -> str:
-        """The newest revision, as the name of its file has it."""
+        """The newest revision, from the name of its file."""
         return self.migrations[-1].name.split("_")[2]
 
     def add(
         self, slug: str, *upgrade: str, downgrade: str = "pass", after: str | None = None
     ) -> str:
-        """Write a migration of these statements behind the newest one; its revision."""
+        """Write a migration of these statements after the newest one; return its revision."""
         number = len(self.migrations) + 1
         revision = f"{number:012d}"
         text = REVISION.format(

@@ -33,20 +33,20 @@ def add_columns(text: str) -> str:
 
 
 def change_columns(text: str) -> str:
-    """Each another type, default, name or value."""
+    """Give each column another type, default, name or value."""
     text = text.replace("Numeric(10, 2)", "Numeric(12, 2)").replace('"1.50"', '"2.50"')
     text = text.replace("String(20), unique=True", "String(20)")
     return text.replace('used = "used"', 'used = "used"\n    lost = "lost"')
 
 
 def body(text: str, function: str) -> str:
-    """What a function of a migration does, in one line."""
+    """The body of a function of a migration, in one line."""
     inside = text.partition(f"def {function}() -> None:\n")[2].partition("\n\n\n")[0]
     return re.sub(r"\s+", " ", re.sub("#.*", "", inside))
 
 
 def write_migration(project: Project, message: str) -> Path:
-    """Its file. The names of two that are written in one minute have no order."""
+    """The new file. Names do not sort two files of the same minute."""
     before = set(project.migrations)
     project.make("migration", f"m={message}")
     [path] = set(project.migrations) - before
@@ -54,7 +54,7 @@ def write_migration(project: Project, message: str) -> Path:
 
 
 def test_a_migration_is_written_from_the_models(project: Project) -> None:
-    """Types, server defaults, names of constraints, values of enums; nothing where nothing is."""
+    """Types, server defaults, names of constraints and values of enums; and no empty revision."""
     migrated = project.make("migrate")
     first = project.head
     project.edit("app/items/models.py", add_columns)
@@ -106,7 +106,7 @@ def test_a_migration_without_a_message_is_refused(project: Project) -> None:
 
 
 def test_a_migration_may_be_written_by_hand(project: Project) -> None:
-    """An empty one that was asked for is written."""
+    """Without --autogenerate, an empty revision is written."""
     project.migrate()
 
     project.run("alembic", "revision", "-m", "by hand")

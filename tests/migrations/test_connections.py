@@ -1,4 +1,4 @@
-"""Where migrations run: URLs, roles and schemas, a connection that is given, and no connection."""
+"""Where migrations run: URLs, roles, schemas, the caller's connection, and no connection."""
 
 import asyncio
 import re
@@ -18,9 +18,9 @@ from tests.support.serving import free_port, new_database, serving, sql
 
 pytestmark = pytest.mark.slow
 
-PASSWORD = "100%41 p@ss:w/o?rd#&=é'"  # a careless decoder makes `%41` an A
+PASSWORD = "100%41 p@ss:w/o?rd#&=é'"  # decoded twice, `%41` becomes A
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
-# Each of what a script has to get right: values, limits, transactions, comments, percent signs.
+# What a script has to get right: values, limits, transactions, comments, percent signs.
 MIGRATIONS: dict[str, list[str]] = {
     "columns": [
         "op.execute(\"SET LOCAL statement_timeout = '10min'\")",
@@ -48,7 +48,7 @@ MIGRATIONS: dict[str, list[str]] = {
 
 @pytest.fixture
 def role_url(project: Project, postgres: FaultyPostgres) -> Iterator[str]:
-    """Of a role that owns the project's database and that must give a password."""
+    """The URL of a role that owns the project's database and needs a password."""
     role, database = f"owner_{uuid4().hex}", urlsplit(project.url).path[1:]
     literal = PASSWORD.replace("'", "''")
     sql(postgres.url(), f"CREATE ROLE {role} LOGIN PASSWORD '{literal}'")
@@ -113,7 +113,7 @@ asyncio.run(main())
 
 
 def test_a_connection_of_a_running_event_loop_is_used(project: Project) -> None:
-    """And its transaction is its owner's."""
+    """Its owner commits or rolls back."""
     (project.folder / "inside.py").write_text(INSIDE_A_LOOP)
 
     project.run("inside", environment="test")
@@ -125,7 +125,7 @@ def dump(postgres: FaultyPostgres, url: str) -> str:
     """Everything in the database, as SQL."""
     command = [postgres.programs / "pg_dump", "--inserts", url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)  # a new word each time
+    return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)  # differs each time
 
 
 @pytest.mark.parametrize("schema", ["public", "shop"])
@@ -162,7 +162,7 @@ def test_the_script_has_the_usual_limits_before_each_migration(project: Project)
 
 
 def test_a_service_lives_in_a_schema_of_its_own(project: Project) -> None:
-    """Beside tables of others, which are none of its business."""
+    """Autogenerate leaves the tables of other schemas alone."""
     settings: dict[str, Any] = {"postgres_schema": "shop"}
     project.migrate(**settings)
     sql(project.url, "CREATE TABLE public.item (others int)")

@@ -1,4 +1,4 @@
-"""What docs/migrations.md tells people to write is run as it stands there."""
+"""Runs what docs/migrations.md tells people to write, as it stands there."""
 
 import asyncio
 import re
@@ -142,7 +142,7 @@ def test_the_backfill_may_be_killed_and_started_again(
 
 
 async def nobody_writes(url: str) -> None:
-    """Until the backends of dead clients have ended."""
+    """Wait until the backends of dead clients have ended."""
     connection = await asyncpg.connect(url)
     others = "datname = current_database() AND pid <> pg_backend_pid()"
 

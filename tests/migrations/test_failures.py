@@ -1,4 +1,4 @@
-"""A migration fails: what stays, what is said about it, and what the next one starts with."""
+"""A migration fails: what stays, what the log says, and what the next one starts with."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_a_downgrade_that_fails_is_named(project: Project) -> None:
     assert error == f"The migration {name} failed: the database stays at {revision}."
 
 
-def test_a_revision_that_is_missing_is_told_as_alembic_tells_it(project: Project) -> None:
+def test_a_missing_revision_is_reported_in_alembics_words(project: Project) -> None:
     run = project.run("alembic", "upgrade", "nowhere", code=255)
 
     [error] = [line["event"] for line in run.log if line["level"] == "error"]

@@ -85,7 +85,7 @@ class Service:
     def lint(self) -> "subprocess.CompletedProcess[str]":
         python = self.environment.folder / "bin" / "python"
         variables = self.environment.variables
-        variables.pop("PYTHONDONTWRITEBYTECODE", None)  # it halves the time
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)  # bytecode halves the time
         return subprocess.run(
             [python, "-m", "dev.lint_migrations"],
             cwd=self.folder,
@@ -102,7 +102,7 @@ def service(folder: Path, environment: Environment) -> Service:
 
 
 def findings(output: str) -> dict[str, set[str]]:
-    """The rules that found something, by the migration."""
+    """The rules that found something, by migration."""
     found: dict[str, set[str]] = {}
     for rule, slug in re.findall(r"warning\[([\w-]+)\].*\n.*?2027_(\w+)\.py:", output):
         found.setdefault(slug, set()).add(rule)
@@ -193,10 +193,8 @@ def test_migrations_of_the_main_branch_are_not_linted_again(service: Service) ->
     assert (uncommitted.returncode, committed.returncode) == (1, 1)
 
 
-def test_what_the_main_branch_got_meanwhile_is_none_of_a_branch_s_business(
-    service: Service,
-) -> None:
-    """New is what the branch has added since it left."""
+def test_a_branch_behind_main_lints_only_its_own_migrations(service: Service) -> None:
+    """New migrations are those that the branch added."""
     services.commit(service.folder, "Released")
     services.git(service.folder, "switch", "--quiet", "--create", "feature")
     service.add("mine", 'op.rename_table("item", "thing")')

@@ -1,4 +1,4 @@
-"""A migration does not hold up requests, nor other migrations, and says who holds it up."""
+"""A migration blocks neither requests nor other migrations, and says who blocks it."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ from tests.support.serving import free_port, serving, sql
 pytestmark = pytest.mark.slow
 
 LOCK_TIMEOUT = 1
-NOT_GIVEN = "The migration could not acquire its lock; retrying."
+RETRYING = "The migration could not acquire its lock; retrying."
 WAITING = "Waiting for another migration of this database."
 
 
@@ -42,7 +42,7 @@ def test_a_migration_behind_a_long_read_gives_up_in_time_and_succeeds_after_it(
                 "alembic", "upgrade", "head", migration_lock_timeout_seconds=LOCK_TIMEOUT
             )
             await eventually(
-                lambda: len(migration.lines(NOT_GIVEN)) == 2 or migration.ended, "it gives up twice"
+                lambda: len(migration.lines(RETRYING)) == 2 or migration.ended, "it gives up twice"
             )
             assert (await reader.fetchval("SELECT version_num FROM alembic_version")) == before
             await reader.execute("COMMIT")
@@ -62,25 +62,25 @@ def test_a_migration_behind_a_long_read_gives_up_in_time_and_succeeds_after_it(
         "migrations 1: a column is added behind a long read, 20 clients",
         requests=len(running.answers),
         failed=len(running.failed),
-        given_up=len(migration.lines(NOT_GIVEN)),
+        given_up=len(migration.lines(RETRYING)),
         slowest_seconds=slowest,
         bound_seconds=LOCK_TIMEOUT + 1,
     )
     assert migration.wait() == 0, migration.said
     assert sql(project.url, "SELECT version_num FROM alembic_version") == [(after,)]
     assert running.failed == []
-    assert LOCK_TIMEOUT / 2 < slowest < LOCK_TIMEOUT + 1  # they did queue behind the migration
+    assert LOCK_TIMEOUT / 2 < slowest < LOCK_TIMEOUT + 1  # requests did queue behind the migration
     reader = re.compile(
         rf"pid {reader_pid}, idle in transaction, for 00:00:\d\d(\.\d+)?:"
         r" SELECT count\(\*\) FROM item"
     )
-    for line in migration.lines(NOT_GIVEN):
+    for line in migration.lines(RETRYING):
         assert line["level"] == "warning"
         assert [blocker for blocker in line["blocked_by"] if reader.fullmatch(blocker)]
-    assert [line["attempt"] for line in migration.lines(NOT_GIVEN)][:2] == [1, 2]
+    assert [line["attempt"] for line in migration.lines(RETRYING)][:2] == [1, 2]
 
 
-def test_a_migration_that_is_never_given_its_lock_fails_and_says_who_has_it(
+def test_a_migration_that_cannot_acquire_its_lock_fails_and_names_the_blocker(
     project: Project,
 ) -> None:
     project.migrate()
@@ -99,7 +99,7 @@ def test_a_migration_that_is_never_given_its_lock_fails_and_says_who_has_it(
 
     run, reader_pid = asyncio.run(campaign())
 
-    assert run.lines(NOT_GIVEN) == []
+    assert run.lines(RETRYING) == []
     sentence = f"The migration {project.path(after).name} failed"
     [error] = run.lines(f"{sentence}: the database stays at {before}.")
     [blocker] = error["blocked_by"]
@@ -107,7 +107,7 @@ def test_a_migration_that_is_never_given_its_lock_fails_and_says_who_has_it(
 
 
 def test_of_ten_runs_at_once_one_migrates_and_all_succeed(project: Project) -> None:
-    """The one builds an index concurrently, which would wait for others that wait for a lock."""
+    """It builds an index concurrently, which would wait for statements that wait for a lock."""
     first = project.head
     gated = project.add("gated", 'op.execute("SELECT pg_advisory_xact_lock(1)")')
     index = project.add(
@@ -125,14 +125,14 @@ def test_of_ten_runs_at_once_one_migrates_and_all_succeed(project: Project) -> N
                 "upgrade",
                 "head",
                 migration_lock_timeout_seconds=60,
-                # Those of requests are none of migrations.
+                # Limits of requests do not hold for migrations.
                 postgres_statement_timeout_seconds=0.1,
                 postgres_lock_timeout_seconds=0.1,
             )
             for _ in range(10)
         ]
         await eventually(lambda: sum(bool(r.lines(WAITING)) for r in runs) == 9, "nine wait")
-        # Longer than the client waits for the statements of requests.
+        # Longer than the client waits for a statement of a request.
         old = (
             "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_advisory_xact_lock(1)'"
             " AND clock_timestamp() - query_start > interval '5.5 s'"
@@ -157,7 +157,7 @@ def test_of_ten_runs_at_once_one_migrates_and_all_succeed(project: Project) -> N
 
 
 def test_a_run_that_is_killed_is_completed_by_the_next_one(project: Project) -> None:
-    """The next one waits until the server has noticed, and done nothing by halves."""
+    """The next one waits until the server has noticed; nothing is half done."""
     project.migrate()
     first = project.head
     sql(project.url, "CREATE TABLE pause AS SELECT 3 AS seconds")
@@ -190,7 +190,7 @@ def test_a_run_that_is_killed_is_completed_by_the_next_one(project: Project) -> 
     assert sql(project.url, "SELECT to_regclass('begun')::text") == [("begun",)]
 
 
-# Prints what the process uses after each migration, in kB, and when.
+# Prints the memory of the process after each migration, in kB, and the time.
 MEASURE = """\
 import time; from pathlib import Path; \
 memory = int(Path("/proc/self/statm").read_text().split()[1]); \

@@ -1,6 +1,6 @@
-"""The service's own tests of its migrations notice what they are there for.
+"""The service's own tests of its migrations find the faults that they are for.
 
-Faults that are an edit of one file stand in tests/mutations.toml; these add files.
+Faults that edit one file are in tests/mutations.toml; these add files.
 """
 
 import re
@@ -39,7 +39,7 @@ def model_with_its_migration(project: Project) -> None:
 
 
 def downgrade_emptied(project: Project) -> None:
-    """And the upgrade does not mind."""
+    """The upgrade succeeds all the same when it runs again."""
     model_without_migration(project)
     project.add("sku", 'op.execute("ALTER TABLE item ADD COLUMN IF NOT EXISTS sku varchar(20)")')
 

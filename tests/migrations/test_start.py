@@ -1,4 +1,4 @@
-"""A service that starts never migrates, and is ready when its schema is there."""
+"""A service never migrates when it starts, and is ready when its schema exists."""
 
 import pytest
 

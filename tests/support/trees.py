@@ -9,6 +9,12 @@ from tests.support import history, services
 # Rendered once, then the service's own: an update neither changes nor restores them.
 SEEDS = ("app/items/", "tests/items/", "migrations/versions/")
 
+# What the examples of earlier releases import, and have to import now.
+MOVED = {
+    b"from app.core.openapi import problems\n": b"from app.core.errors import problems\n",
+    b"from httpx import AsyncClient\n": b"from httpx2 import AsyncClient\n",
+}
+
 Files = dict[str, tuple[int, bytes]]
 
 
@@ -38,6 +44,17 @@ def without_seeds(files: Files) -> Files:
 
 def seeds(files: Files) -> Files:
     return {path: file for path, file in files.items() if path.startswith(SEEDS)}
+
+
+def carried(files: Files) -> Files:
+    """With the new names of what the template has moved."""
+    return {path: (mode, _renamed(content)) for path, (mode, content) in files.items()}
+
+
+def _renamed(content: bytes) -> bytes:
+    for old, new in MOVED.items():
+        content = content.replace(old, new)
+    return content
 
 
 def differences(one: Files, other: Files) -> dict[str, tuple[object, object]]:

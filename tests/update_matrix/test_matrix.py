@@ -13,12 +13,14 @@ import pytest
 from fleet.service import Service
 from fleet.template import Template
 from fleet.update import update
-from tests.support import edits, history
+from tests.support import edits, history, services
 from tests.support.edits import EDITS, Edit
+from tests.support.features import add_features
 from tests.support.history import CANDIDATE, Release
 from tests.support.services import Environment
 from tests.support.trees import (
     all_files,
+    carried,
     differences,
     files_of,
     mishaps,
@@ -63,7 +65,7 @@ def test_an_update_gives_what_the_edit_makes_of_a_fresh_service(
     release, preset, edit = case
     answers = release.presets[preset]
     service = edits.made(edit, rendered(release.version, answers), tmp_path / "my-service")
-    before = files_of(service)
+    before = carried(files_of(service))
 
     made = update(Service.read(service), released)
 
@@ -95,7 +97,7 @@ def test_plain_copier_gives_the_same(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
-def test_the_seeds_of_a_release_pass_on_the_core_of_today(
+def test_seeds_and_features_of_a_release_pass_on_the_core_of_today(
     release: Release,
     released: Template,
     rendered: Callable[..., Path],
@@ -104,8 +106,11 @@ def test_the_seeds_of_a_release_pass_on_the_core_of_today(
 ) -> None:
     before = rendered(release.version, release.presets["defaults"])
     service = edits.made(edits.change_settings, before, tmp_path / "my-service")
+    add_features(service)
+    services.commit(service, "Add features that use all that has moved since")
 
-    update(Service.read(service), released)
+    made = update(Service.read(service), released)
 
     environment.run(service, "make", "check", "test")
-    assert differences(seeds(files_of(service)), seeds(all_files(before))) == {}
+    assert [file.left for file in made.carried if file.left] == []
+    assert differences(seeds(files_of(service)), carried(seeds(all_files(before)))) == {}

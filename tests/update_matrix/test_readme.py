@@ -54,7 +54,7 @@ def test_a_service_updates_by_make_as_the_readme_says(
         "# Changed in shared files\n\n- app/main.py\n\n"
     )
     assert " passed in " in output
-    assert output.endswith("Read it with `git diff HEAD`, then commit.\n")
+    assert output.endswith("Review with `git diff HEAD`, then commit.\n")
 
 
 def test_a_service_of_the_first_release_updates_as_the_readme_says(
