@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -18,6 +20,11 @@ pytestmark = pytest.mark.slow
 
 PAIRS = "/faults/pairs?pause=0.01"  # two rows in one transaction
 DRAIN_SECONDS = 1.5
+LONG = f"/faults/sleep?seconds={DRAIN_SECONDS + 1}"  # is answered after the drain
+SLEEPING = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+AND state = 'active' AND query LIKE '%pg_sleep%'
+"""
 
 
 @dataclass
@@ -28,6 +35,15 @@ class Balancer:
     ready: list[Service] = field(default_factory=list)
     answers: list[tuple[Service, Answer]] = field(default_factory=list)
     stopped: bool = False
+
+    @asynccontextmanager
+    async def busy(self) -> AsyncIterator[None]:
+        """With eight clients, until the end of the block."""
+        async with asyncio.TaskGroup() as group:
+            for task in (self.probe(), *(self.client() for _ in range(8))):
+                group.create_task(task)
+            yield
+            self.stopped = True
 
     async def probe(self) -> None:
         while not self.stopped:
@@ -60,61 +76,83 @@ class Balancer:
         )
 
 
+@dataclass(frozen=True)
+class End:
+    """That of a service in front of which a balancer stands."""
+
+    long: Answer  # begun before the service was told to stop
+    late: Answer  # sent when the balancer knew that it is unready
+    code: int
+    unready_after: float
+    ended_after: float
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A new service replaces an old one."""
+
+    answers: list[Answer]
+    written: set[str]
+    end: End
+
+
+async def deploy(serve: Serve, workers: int) -> Deployment:
+    settings = {"shutdown_drain_seconds": DRAIN_SECONDS, "web_concurrency": workers}
+    old, new = serve(**settings), serve(**settings)
+    balancer = Balancer([old, new])
+    async with balancer.busy():
+        await balancer.until_served(old)
+        await balancer.until_served(new)
+        end = await stop(old, balancer)
+        await balancer.until_served(new)
+    await new.check_that_nothing_hangs()
+    for service in (old, new):
+        service.check_log([])
+    written = await new.pairs()
+    # Its pool would keep connections that the next deployment needs.
+    new.signal(signal.SIGTERM)
+    await asyncio.to_thread(new.served.wait)
+    return Deployment([answer for _, answer in balancer.answers], written, end)
+
+
+async def stop(old: Service, balancer: Balancer) -> End:
+    """Tell a service to stop that has begun a long request."""
+
+    async def has_begun() -> bool:
+        return await old.sql(SLEEPING) != []
+
+    long = asyncio.create_task(ask(old.port, "GET", LONG))
+    await eventually(has_begun, "the long request has begun")
+    terminated = time.monotonic()
+    old.signal(signal.SIGTERM)
+    unready = await eventually(lambda: old not in balancer.ready, "it is seen unready", 5)
+    late = await ask(old.port, "GET", "/items")
+    code = await asyncio.to_thread(old.served.wait)
+    return End(await long, late, code, unready, time.monotonic() - terminated)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_deployment_fails_no_request_of_a_client_that_obeys_readiness(
     serve: Serve, workers: int, full: bool
 ) -> None:
-    deployments = 5 if full else 1
+    deployments = [asyncio.run(deploy(serve, workers)) for _ in range(5 if full else 1)]
 
-    everything: list[Answer] = []
-
-    async def deploy() -> dict[str, float]:
-        old, new = (
-            serve(shutdown_drain_seconds=DRAIN_SECONDS, web_concurrency=workers) for _ in "ab"
-        )
-        balancer = Balancer([old, new])
-        async with asyncio.TaskGroup() as group:
-            group.create_task(balancer.probe())
-            for _ in range(8):
-                group.create_task(balancer.client())
-            await balancer.until_served(old)
-            await balancer.until_served(new)
-            # Longer than the drain: what has begun is finished.
-            path = f"/faults/sleep?seconds={DRAIN_SECONDS + 1}"
-            long = asyncio.create_task(ask(old.port, "GET", path))
-            await asyncio.sleep(0.1)  # it has begun
-
-            terminated = time.monotonic()
-            old.signal(signal.SIGTERM)
-            unready = await eventually(lambda: old not in balancer.ready, "it is seen unready", 5)
-            late = await ask(old.port, "GET", "/items")
-            code = await asyncio.to_thread(old.served.wait)
-            ended = time.monotonic() - terminated
-            await balancer.until_served(new)
-            balancer.stopped = True
-
-        assert [str(answer) for _, answer in balancer.answers if not answer.ok] == []
-        assert ((await long).status, late.status, code) == (200, 200, 0)
-        assert unready < DRAIN_SECONDS
-        assert ended < DRAIN_SECONDS + 1 + 5
-        await new.check_that_nothing_hangs()
-        for service in (old, new):
-            service.check_log([])
-        everything.extend(answer for _, answer in balancer.answers)
-        check_writes(everything, await new.pairs())
-        # Its pool would keep connections that the next deployment needs.
-        new.signal(signal.SIGTERM)
-        await asyncio.to_thread(new.served.wait)
-        return {"unready": unready, "ended": ended}
-
-    results = [asyncio.run(deploy()) for _ in range(deployments)]
+    answers = [answer for deployment in deployments for answer in deployment.answers]
+    ends = [deployment.end for deployment in deployments]
+    unready = max(end.unready_after for end in ends)
+    ended = max(end.ended_after for end in ends)
+    assert [str(answer) for answer in answers if not answer.ok] == []
+    assert {(end.long.status, end.late.status, end.code) for end in ends} == {(200, 200, 0)}
+    assert unready < DRAIN_SECONDS
+    assert ended < DRAIN_SECONDS + 1 + 5
+    check_writes(answers, deployments[-1].written)
     figure(
         f"7 SIGTERM behind a balancer, {workers} worker(s)",
-        deployments=deployments,
-        requests=len(everything),
+        deployments=len(deployments),
+        requests=len(answers),
         failed=0,
-        seen_unready_after_seconds=max(result["unready"] for result in results),
-        ended_after_seconds=max(result["ended"] for result in results),
+        seen_unready_after_seconds=unready,
+        ended_after_seconds=ended,
     )
 
 

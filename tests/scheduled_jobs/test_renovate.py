@@ -13,6 +13,7 @@ Render = Callable[..., Path]
 TOOLS = Path(sysconfig.get_path("scripts"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ci", ["github", "gitlab", "none"])
 def test_every_service_has_a_valid_configuration_of_renovate(render: Render, ci: str) -> None:
     service = render(ci=ci)

@@ -40,18 +40,11 @@ def is_shallow(repository: Path) -> bool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """All versions with --full, else a sample; without slow tests, the first."""
-    if "version" not in metafunc.fixturenames:
-        return
-    every = versions(services.ROOT)
-    chosen = every if metafunc.config.getoption("--full") else sample(every)
-    metafunc.parametrize(
-        "version",
-        [
-            pytest.param(commit, marks=[pytest.mark.slow] if number else [], id=commit[:10])
-            for number, commit in enumerate(chosen)
-        ],
-    )
+    """All versions with --full, else a sample."""
+    if "version" in metafunc.fixturenames:
+        every = versions(services.ROOT)
+        chosen = every if metafunc.config.getoption("--full") else sample(every)
+        metafunc.parametrize("version", chosen, ids=lambda commit: commit[:10])
 
 
 def update(service: Path) -> None:
@@ -106,6 +99,7 @@ def test_a_sample_has_the_first_the_last_three_and_some_between(history: str, ch
     assert "".join(sample(list(history))) == chosen
 
 
+@pytest.mark.slow
 def test_an_untouched_service_becomes_what_a_fresh_render_is(
     make_service: Make, rendered: Make, version: str
 ) -> None:
@@ -122,6 +116,7 @@ def test_an_untouched_service_becomes_what_a_fresh_render_is(
     assert differences(seeds(after), seeds(before)) == {}
 
 
+@pytest.mark.slow
 def test_rendering_anew_keeps_edits_in_the_example(make_service: Make) -> None:
     service = make_service(history.CANDIDATE, {})
     edits.edit_the_example(service)
@@ -133,6 +128,7 @@ def test_rendering_anew_keeps_edits_in_the_example(make_service: Make) -> None:
     assert differences(files_of(service), before) == {}
 
 
+@pytest.mark.slow
 def test_conflicts_are_seen(tmp_path: Path) -> None:
     template, service = tmp_path / "template", tmp_path / "service"
     template.mkdir()

@@ -29,6 +29,7 @@ def released(text: str) -> list[str]:
     return re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", text, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", RECORDED)
 def test_recorded_answers_are_accepted_as_they_are(
     template: Path, tmp_path: Path, answers: dict[str, Any]
@@ -92,6 +93,7 @@ def prepare(repository: Path) -> Prepare:
     return prepare
 
 
+@pytest.mark.slow
 def test_a_release_is_prepared_in_the_working_tree(repository: Path, prepare: Prepare) -> None:
     before = (repository / "CHANGELOG.md").read_text()
 
@@ -110,6 +112,7 @@ def test_a_release_is_prepared_in_the_working_tree(repository: Path, prepare: Pr
         assert {question: recorded[question] for question in answers} == answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [
@@ -127,6 +130,7 @@ def test_a_version_that_is_none_or_too_old_is_refused(
     assert services.git(repository, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_nothing_new_is_no_release(repository: Path, prepare: Prepare) -> None:
     changed = (repository / "CHANGELOG.md").read_text().replace("- More.\n\n", "")
     (repository / "CHANGELOG.md").write_text(changed)
