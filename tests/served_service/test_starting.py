@@ -52,7 +52,7 @@ def test_a_service_starts_while_postgres_is_away(
             "detail": "The database does not answer.",
             "request_id": "probe-0001",
         }
-        assert answered_after < 1
+        assert answered_after < 3  # when an attempt to connect gives up
         assert (write.status_code, write.headers["Retry-After"]) == (503, "1")
         assert "hunter2" not in served.said
 
