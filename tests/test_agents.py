@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.markdown import code_spans, section
+from tests.support.markdown import code_spans, section
 from tests.support.services import ROOT, Environment
 
 Render = Callable[..., Path]

@@ -8,7 +8,7 @@ import pytest
 
 from docs.captures import page, stories, terminal
 from docs.captures.__main__ import BLOCK, DOCUMENTS, FOLDER, PICTURES, filled, recorded
-from tests.markdown import blocks
+from tests.support.markdown import blocks
 from tests.support.services import ROOT
 
 PNG = FOLDER / "fleet-page.png"

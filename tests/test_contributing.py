@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.markdown import code_spans
+from tests.support.markdown import code_spans
 from tests.support.services import ROOT
 
 CHECK = Path(sysconfig.get_path("scripts"), "check-jsonschema")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.markdown import broken_links, code_spans, links, prose
 from tests.support import services
+from tests.support.markdown import broken_links, code_spans, links, prose
 
 Render = Callable[..., Path]
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.markdown import FENCE, code_spans
+from tests.support.markdown import FENCE, code_spans
 from tests.support.services import ROOT
 
 TEMPLATE = ROOT / "template"

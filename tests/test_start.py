@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.markdown import blocks, section
 from tests.support import services
+from tests.support.markdown import blocks, section
 from tests.support.services import ROOT
 
 pytestmark = pytest.mark.slow

@@ -1,8 +1,7 @@
 """An organization's services: made from real releases, edited, and some of them broken."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ class Simulated:
     answers: Mapping[str, Any]
     edit: Edit
     broken: Edit = edits.nothing
-    """Is done last, and not committed."""
+    """Done last. Committed only by those in COMMITTED."""
 
 
 def clash(service: Path) -> None:
@@ -65,37 +64,62 @@ def unknown_version(service: Path) -> None:
 
 
 BROKEN = [dirty, broken_yaml, template_away, no_repository, no_answers, unknown_version]
+COMMITTED = {broken_yaml, no_answers, template_away, unknown_version}
+
+# How many services come to which outcome.
+TWELVE = {
+    Outcome.UPDATED: 6,
+    Outcome.UP_TO_DATE: 1,
+    Outcome.CONFLICTS: 1,
+    Outcome.CHECKS_FAILED: 1,
+    Outcome.REFUSED: 3,
+}
+TWO_HUNDRED = {
+    Outcome.UPDATED: 156,
+    Outcome.UP_TO_DATE: 8,
+    Outcome.CONFLICTS: 12,
+    Outcome.CHECKS_FAILED: 6,
+    Outcome.REFUSED: 18,
+}
 
 
-def organization(full: bool) -> Iterator[Simulated]:
-    """12 services or 200."""
-    cases = [
-        (it.version, preset, answers)
-        for it in history.releases()
-        for preset, answers in it.presets.items()
+def organization(counts: Mapping[Outcome, int]) -> list[Simulated]:
+    """For each outcome its number of services, spread evenly over releases, presets and edits."""
+    unedited = [
+        Simulated(Outcome.UPDATED, release.version, preset, answers, edits.nothing)
+        for release in history.releases()
+        for preset, answers in release.presets.items()
     ]
-    edited = list(product(cases, edits.EDITS))
-    # In steps that are prime to their number: few are mixed, and many are all of them.
-    for number in range(156 if full else 6):
-        (release, preset, answers), edit = edited[number * 61 % len(edited)]
-        yield Simulated(Outcome.UPDATED, release, preset, answers, edit)
-    newest = [(history.NEWER, preset, answers) for _, preset, answers in cases]
-    for number in range(8 if full else 1):
-        yield Simulated(Outcome.UP_TO_DATE, *newest[number % len(newest)], edits.add_a_workflow)
-    for number in range(12 if full else 1):
-        yield Simulated(Outcome.CONFLICTS, *cases[number % len(cases)], clash)
-    for number in range(6 if full else 1):
-        yield Simulated(Outcome.CHECKS_FAILED, *cases[number % len(cases)], fail)
-    for number in range(18 if full else 3):
-        breakage = BROKEN[number % len(BROKEN)]
-        yield Simulated(
-            Outcome.REFUSED, *cases[number % len(cases)], edits.change_settings, breakage
-        )
+    possible: dict[Outcome, list[Simulated]] = {
+        Outcome.UPDATED: [
+            replace(service, edit=edit) for service in unedited for edit in edits.EDITS
+        ],
+        Outcome.UP_TO_DATE: [
+            replace(service, release=history.NEWER, edit=edits.add_a_workflow)
+            for service in unedited
+        ],
+        Outcome.CONFLICTS: [replace(service, edit=clash) for service in unedited],
+        Outcome.CHECKS_FAILED: [replace(service, edit=fail) for service in unedited],
+        Outcome.REFUSED: [
+            replace(service, edit=edits.change_settings, broken=broken)
+            for service in unedited
+            for broken in BROKEN
+        ],
+    }
+    return [
+        replace(simulated, outcome=outcome)
+        for outcome, count in counts.items()
+        for simulated in spread(possible[outcome], count)
+    ]
+
+
+def spread(possible: list[Simulated], count: int) -> list[Simulated]:
+    return [possible[number * len(possible) // count] for number in range(count)]
 
 
 def make(simulated: Simulated, rendered: Rendered, destination: Path) -> None:
     render = rendered(simulated.release, simulated.answers)
     edits.made(simulated.edit, render, destination)
     simulated.broken(destination)
-    if simulated.broken in {broken_yaml, no_answers, template_away, unknown_version}:
+    if simulated.broken in COMMITTED:
         services.commit(destination, "Break it")

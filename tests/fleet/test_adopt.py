@@ -131,7 +131,7 @@ def test_a_service_that_follows_a_template_is_refused(fleet: Fleet, toy: Toy, la
 def test_what_cannot_be_adopted_is_refused_with_a_sentence(
     fleet: Fleet, toy: Toy, older: Path, arguments: list[str], sentence: str
 ) -> None:
-    run = fleet(older, "adopt", *(it.format(toy=toy.folder) for it in arguments))
+    run = fleet(older, "adopt", *(argument.format(toy=toy.folder) for argument in arguments))
 
     assert (run.code, run.output) == (1, "")
     assert run.errors.startswith(f"fleet: {sentence.format(toy=toy.folder)}")

@@ -182,7 +182,7 @@ def test_text_and_bars_stand_out_in_light_and_dark(browser: Chrome, scheme: str)
         " style('.bad', 'color')]"
     )
 
-    background, *colours = [luminance(it) for it in browser.execute_script(script)]
+    background, *colours = [luminance(colour) for colour in browser.execute_script(script)]
 
     ratios = [contrast(background, colour) for colour in colours]
     assert min(ratios) >= 4.5  # WCAG 2.2, 1.4.3
@@ -192,7 +192,7 @@ def luminance(colour: str) -> float:
     """WCAG 2.2, "relative luminance", of `rgb(1, 2, 3)`."""
     parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
     red, green, blue = (
-        it / 12.92 if it <= 0.04045 else ((it + 0.055) / 1.055) ** 2.4 for it in parts
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

@@ -35,17 +35,17 @@ def waiver(path: str, days: int = 10) -> Waiver:
     return Waiver(path=path, reason="A reason.", expires=TODAY + timedelta(days))
 
 
-def faults(it: Status, **demands: Any) -> list[tuple[str, str]]:
+def faults(status: Status, **demands: Any) -> list[tuple[str, str]]:
     """Code and file of each finding."""
-    found = check(it, Policy.model_validate(demands), TODAY)
+    found = check(status, Policy.model_validate(demands), TODAY)
     return [(finding.code, finding.file) for finding in found]
 
 
 def test_a_service_that_complies_has_no_findings() -> None:
-    it = replace(LAMPS, drift=["Makefile"], waivers=[waiver("/Makefile", 0)])
+    status = replace(LAMPS, drift=["Makefile"], waivers=[waiver("/Makefile", 0)])
 
     found = faults(
-        it,
+        status,
         minimum_version="v1.2.0",
         template="https://github.com/acme/template.git",
         answers={"ci": ["gitlab", "github"], "container": True},
@@ -56,9 +56,11 @@ def test_a_service_that_complies_has_no_findings() -> None:
 
 
 def test_a_service_that_cannot_be_read_is_told_in_its_own_words() -> None:
-    it = Status(path="shop", name="shop", error="There is no folder shop.")
+    status = Status(path="shop", name="shop", error="There is no folder shop.")
 
-    assert check(it, Policy(), TODAY) == [Finding("FLT001", "shop", "", "There is no folder shop.")]
+    assert check(status, Policy(), TODAY) == [
+        Finding("FLT001", "shop", "", "There is no folder shop.")
+    ]
 
 
 def test_another_template_is_a_finding() -> None:
@@ -86,9 +88,9 @@ def test_another_template_is_a_finding() -> None:
 def test_the_release_that_a_version_holds_is_compared_with_the_minimum(
     release: str | None, minimum: str, found: list[tuple[str, str]]
 ) -> None:
-    it = replace(LAMPS, release=release)
+    status = replace(LAMPS, release=release)
 
-    assert faults(it, minimum_version=minimum) == found
+    assert faults(status, minimum_version=minimum) == found
 
 
 @pytest.mark.parametrize(
@@ -121,9 +123,9 @@ def test_answers_that_are_not_allowed_are_findings(demanded: dict[str, Any], mes
 def test_drift_wants_a_waiver_that_is_allowed_and_has_not_expired(
     waivers: list[Waiver], limits: dict[str, Any], found: list[tuple[str, str]]
 ) -> None:
-    it = replace(LAMPS, drift=["Makefile"], waivers=waivers)
+    status = replace(LAMPS, drift=["Makefile"], waivers=waivers)
 
-    assert faults(it, waivers=limits) == found
+    assert faults(status, waivers=limits) == found
 
 
 def test_the_document_has_every_code_with_its_reason() -> None:
@@ -184,7 +186,11 @@ def test_a_fleet_that_violates_a_policy_has_an_exit_code_of_its_own(
     )
     written = json.loads((lamps.parent / "out.sarif").read_text())
     assert (written["version"], written["$schema"]) == ("2.1.0", SCHEMA)
-    assert [it["ruleId"] for it in written["runs"][0]["results"]] == ["FLT003", "FLT005", "FLT001"]
+    assert [result["ruleId"] for result in written["runs"][0]["results"]] == [
+        "FLT003",
+        "FLT005",
+        "FLT001",
+    ]
 
 
 @pytest.mark.slow

@@ -187,8 +187,8 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
 
     told = json.loads(run.output)
     wanted = [sentence.format(folder=name, template=toy.folder) for name, sentence in bad.items()]
-    errors = [it["error"] for it in told["services"]]
-    assert [it["path"] for it in told["services"]] == [*bad, "lamps"]
+    errors = [service["error"] for service in told["services"]]
+    assert [service["path"] for service in told["services"]] == [*bad, "lamps"]
     assert [error[: len(want)] for error, want in zip(errors, wanted, strict=False)] == wanted
     assert (run.code, run.errors, errors[-1]) == (1, "", None)
 
@@ -265,4 +265,4 @@ def test_the_document_tells_every_key_of_the_json() -> None:
     text = (services.ROOT / "docs/fleet-reference.md").read_text()
     table = text.partition("| key of a service |")[2].partition("\n\n")[0]
 
-    assert re.findall(r"(?m)^\| `(\w+)` \|", table) == [it.name for it in fields(Status)]
+    assert re.findall(r"(?m)^\| `(\w+)` \|", table) == [field.name for field in fields(Status)]

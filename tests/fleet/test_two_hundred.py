@@ -7,7 +7,7 @@ import json
 import statistics
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from fleet.move import Outcome
 from tests.fleet import simulated
-from tests.fleet.conftest import Fleet
+from tests.fleet.conftest import Fleet, outcomes
 from tests.fleet.simulated import Rendered, Simulated
 from tests.fleet.untouched import refs, state
 from tests.support import edits, history, services
@@ -48,9 +48,10 @@ def rendered(tmp_path: Path) -> Rendered:
 @pytest.fixture
 def organization(full: bool, rendered: Rendered, tmp_path: Path) -> dict[str, Simulated]:
     """The services by the names of their folders, in `tmp_path / "services"`."""
-    made = {f"{number:03}": it for number, it in enumerate(simulated.organization(full))}
-    for name, it in made.items():
-        simulated.make(it, rendered, tmp_path / "services" / name)
+    counts = simulated.TWO_HUNDRED if full else simulated.TWELVE
+    made = {f"{number:03}": one for number, one in enumerate(simulated.organization(counts))}
+    for name, service in made.items():
+        simulated.make(service, rendered, tmp_path / "services" / name)
     return made
 
 
@@ -70,9 +71,9 @@ def test_all_services_are_moved_and_no_edit_is_lost(
     again = time.perf_counter() - began
 
     moves = json.loads(first.output)
-    expected = {name: it.outcome for name, it in organization.items()}
-    assert {it["path"]: it["outcome"] for it in moves} == expected
-    assert {it["path"]: it["outcome"] for it in json.loads(second.output)} == expected
+    expected = {name: service.outcome for name, service in organization.items()}
+    assert outcomes(first) == expected
+    assert outcomes(second) == expected
     assert (first.code, second.code) == (1, 1)
     assert state(folder) == untouched
     assert refs(folder) == branches
@@ -91,20 +92,20 @@ def test_the_status_of_all_services_is_told(
     seconds = time.perf_counter() - began
 
     told = {
-        it["path"]: (it["version"], it["drift"], it["error"] is None)
-        for it in json.loads(run.output)["services"]
+        service["path"]: (service["version"], service["drift"], service["error"] is None)
+        for service in json.loads(run.output)["services"]
     }
-    assert told == {name: stands(it) for name, it in organization.items()}
+    assert told == {name: stands(service) for name, service in organization.items()}
     assert state(folder) == untouched
     sys.stdout.write(f"The status of {len(told)} services took {seconds:.0f} s.\n")
 
 
-def stands(it: Simulated) -> tuple[str | None, list[str], bool]:
+def stands(service: Simulated) -> tuple[str | None, list[str], bool]:
     """The version, the drift, and whether they can be told."""
-    if it.broken not in {edits.nothing, simulated.dirty}:
+    if service.broken not in {edits.nothing, simulated.dirty}:
         return None, [], False
-    drifts = it.edit in {edits.change_a_file_of_the_template, simulated.clash}
-    return it.release, ["Makefile"] if drifts else [], True
+    drifts = service.edit in {edits.change_a_file_of_the_template, simulated.clash}
+    return service.release, ["Makefile"] if drifts else [], True
 
 
 def lost(
@@ -112,26 +113,27 @@ def lost(
 ) -> dict[str, dict[str, Any]]:
     """What is not on the branch as it has to be, by service; a conflict is, with both sides."""
     found = {}
-    for name, it in organization.items():
-        if it.outcome in MOVED:
-            fresh = rendered(history.NEWER, it.answers)
-            edited = tmp_path / "edited" / f"{it.preset}-{it.edit.__name__}"
+    for name, service in organization.items():
+        if service.outcome in MOVED:
+            fresh = rendered(history.NEWER, service.answers)
+            edited = tmp_path / "edited" / f"{service.preset}-{service.edit.__name__}"
             if not edited.exists():
-                edits.made(it.edit, fresh, edited)
-            old = rendered(it.release, it.answers)
-            found[name] = mishaps_on_branch(tmp_path / "services" / name, it, old, fresh, edited)
-    return {name: it for name, it in found.items() if it}
+                edits.made(service.edit, fresh, edited)
+            old = rendered(service.release, service.answers)
+            folder = tmp_path / "services" / name
+            found[name] = lost_on_branch(service, folder, old, fresh, edited)
+    return {name: what for name, what in found.items() if what}
 
 
-def mishaps_on_branch(
-    service: Path, it: Simulated, old: Path, fresh: Path, edited: Path
+def lost_on_branch(
+    service: Simulated, folder: Path, old: Path, fresh: Path, edited: Path
 ) -> dict[str, Any]:
-    checkout = edited.parents[1] / "checkouts" / service.name
+    checkout = edited.parents[1] / "checkouts" / folder.name
     services.git(
-        service, "clone", "--quiet", "--shared", "--branch", BRANCH, str(service), str(checkout)
+        folder, "clone", "--quiet", "--shared", "--branch", BRANCH, str(folder), str(checkout)
     )
-    found = mishaps(checkout, carried(files_of(service)), old, fresh, edited, dict(it.answers))
-    if it.outcome is not Outcome.CONFLICTS:
+    found = mishaps(checkout, carried(files_of(folder)), old, fresh, edited, dict(service.answers))
+    if service.outcome is not Outcome.CONFLICTS:
         return found
     text = (checkout / "Makefile").read_text()
     both = simulated.OURS in text and "# Newer: `make` lists" in text
@@ -142,11 +144,10 @@ def mishaps_on_branch(
 def figures(moves: list[dict[str, Any]], seconds: float, again: float) -> str:
     """The table of docs/fleet-reference.md."""
     taken = defaultdict(list)
-    for it in moves:
-        taken[it["outcome"]].append(it["seconds"])
-    counts = Counter(it["outcome"] for it in moves)
+    for move in moves:
+        taken[move["outcome"]].append(move["seconds"])
     rows = "\n".join(
-        f"| {outcome} | {counts[outcome]} | {statistics.median(taken[outcome]):.2f} |"
+        f"| {outcome} | {len(taken[outcome])} | {statistics.median(taken[outcome]):.2f} |"
         for outcome in Outcome
     )
     return (

@@ -50,7 +50,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
 
     run = fleet(shop, "update", "--file", "list.txt", "--json")
 
-    notes = [it["note"] for it in json.loads(run.output)]
+    notes = [move["note"] for move in json.loads(run.output)]
     assert run.code == 1
     assert [note.partition(":")[0] for note in notes] == [
         "broken/.copier-answers.yml is not valid YAML",

@@ -17,6 +17,12 @@ def state(folder: Path) -> dict[str, bytes]:
     }
 
 
-def refs(folder: Path) -> list[str]:
-    """All branches and tags of each service, and the commits they name."""
-    return [services.git(it.parent, "show-ref") for it in sorted(folder.glob("*/.git"))]
+def refs(folder: Path) -> dict[str, dict[str, str]]:
+    """For each service the commits that its branches and tags name."""
+    return {
+        service.name: {
+            ref: commit
+            for commit, ref in map(str.split, services.git(service, "show-ref").splitlines())
+        }
+        for service in sorted(git.parent for git in folder.glob("*/.git"))
+    }

@@ -122,7 +122,7 @@ def _by_name(moved: list[str]) -> dict[str, str]:
 def _by_path(moved: list[str]) -> dict[str, str]:
     """`import a.b`, and then `a.b.c`; and paths in strings."""
     statements = [f"import {module}" for module in dict.fromkeys(map(_module, moved))]
-    strings = [f'pkgutil.resolve_name("{it}")' for it in moved]
+    strings = [f'pkgutil.resolve_name("{name}")' for name in moved]
     return _filled(statements, [*moved, *strings], "")
 
 
@@ -135,7 +135,7 @@ def _by_module(moved: list[str]) -> dict[str, str]:
         else "from {} import {} as {}_".format(*module.rsplit(".", 1), _local(module))
         for number, module in enumerate(modules)
     ]
-    uses = [f"{_local(_module(it))}_.{it.rpartition('.')[2]}" for it in moved]
+    uses = [f"{_local(_module(name))}_.{name.rpartition('.')[2]}" for name in moved]
     return _filled(statements, uses, "")
 
 

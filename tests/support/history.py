@@ -58,7 +58,9 @@ def clone(destination: Path) -> Path:
     services.git(services.ROOT, "clone", "--quiet", "--no-tags", ".", str(destination))
     services.git(destination, "rm", "--quiet", "-r", ".")
     services.snapshot(destination)
-    for version, commit in [(it.version, it.commit) for it in releases()] + [(CANDIDATE, "HEAD")]:
+    for version, commit in [(release.version, release.commit) for release in releases()] + [
+        (CANDIDATE, "HEAD")
+    ]:
         services.git(destination, "tag", "--annotate", "--message", version, version, commit)
     return destination
 

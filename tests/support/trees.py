@@ -107,4 +107,4 @@ def mishaps(
             name: recorded.get(name) for name in answers if recorded.get(name) != answers[name]
         },
     }
-    return {what: it for what, it in found.items() if it}
+    return {kind: paths for kind, paths in found.items() if paths}

@@ -36,7 +36,10 @@ def cases(full: bool) -> list[tuple[Release, str, Edit]]:
     product = [(r, p, e) for r in RELEASES for p in r.presets for e in EDITS]
     if full:
         return product
-    some = {it.version: it for it in (RELEASES[0], RELEASES[len(RELEASES) // 2], RELEASES[-1])}
+    some = {
+        release.version: release
+        for release in (RELEASES[0], RELEASES[len(RELEASES) // 2], RELEASES[-1])
+    }
     return [
         (release, list(release.presets)[(number + position) % len(release.presets)], edit)
         for number, release in enumerate(some.values())
