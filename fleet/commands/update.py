@@ -65,7 +65,7 @@ def _patches(services: list[Path], folder: Path) -> dict[Path, Path]:
 
 
 def _print(moves: list[Move]) -> None:
-    table = Table("service", "from", "to", "outcome", "seconds")
+    table = Table("Service", "From", "To", "Outcome", "Seconds")
     for made in moves:
         cells = (made.name, made.before, made.after, made.outcome, f"{made.seconds:.1f}")
         table.add_row(*(Text(cell) for cell in cells))
@@ -76,7 +76,7 @@ def _print(moves: list[Move]) -> None:
             if line:
                 typer.echo(f"{made.path}: {line}")
     counts = _counts(moves)
-    typer.echo(", ".join(f"{counts[name]} {name}" for name in Outcome if name in counts) + ".")
+    typer.echo(", ".join(f"{name}: {counts[name]}" for name in Outcome if name in counts) + ".")
     if branches := sorted({made.branch for made in moves if made.branch}):
         typer.echo(f"Branches: {', '.join(branches)}.")
 

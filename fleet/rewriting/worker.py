@@ -23,29 +23,35 @@ def rewrite_all(
     """Each file's path and result. A file that crashes the process or times out is left."""
     waiting = dict(contents)
     while waiting:
-        for path, rewritten in _done(releases, waiting):
+        done, failure = _done(releases, waiting)
+        for path, rewritten in done:
             del waiting[path]
             yield path, rewritten
         if waiting:
             path = next(iter(waiting))
-            left = Left(1, "the file is too large or too deeply nested to be read")
-            yield path, Rewritten(waiting.pop(path), {}, [left])
+            yield path, Rewritten(waiting.pop(path), {}, [Left(1, failure)])
 
 
-def _done(releases: Sequence[Moves], contents: Mapping[str, bytes]) -> list[tuple[str, Rewritten]]:
-    """The results of one process, in order, up to the file that crashed it."""
+def _done(
+    releases: Sequence[Moves], contents: Mapping[str, bytes]
+) -> tuple[list[tuple[str, Rewritten]], str]:
+    """The results of one process, in order, up to the file that crashed it, and why it did."""
     order = {
         "releases": [moves.model_dump_json() for moves in releases],
         "files": [[path, base64.b64encode(text).decode()] for path, text in contents.items()],
     }
     text = json.dumps(order).encode()
+    failure = "the file is too large or too deeply nested to be read"
     try:
-        said = subprocess.run(
-            COMMAND, input=text, capture_output=True, timeout=SECONDS, check=False
-        ).stdout
+        run = subprocess.run(COMMAND, input=text, capture_output=True, timeout=SECONDS, check=False)
+        said = run.stdout
+        if run.returncode > 0:  # below zero a signal ended it
+            error = run.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+            failure = f"the file cannot be rewritten: {error}"
     except subprocess.TimeoutExpired as late:
         said = late.stdout or b""
-    return [_parsed(line) for line in said.splitlines(keepends=True) if line.endswith(b"\n")]
+    lines = [line for line in said.splitlines(keepends=True) if line.endswith(b"\n")]
+    return [_parsed(line) for line in lines], failure
 
 
 def _parsed(line: bytes) -> tuple[str, Rewritten]:

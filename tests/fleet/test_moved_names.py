@@ -2,10 +2,12 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from fleet.rewriting import worker
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit, status
 from tests.support import services
@@ -217,6 +219,20 @@ def test_a_file_that_ends_the_parser_leaves_the_others_to_it(fleet: Fleet, shop:
     ) in run.output
     assert (shop / "z.py").read_text() == REWRITTEN
     assert (shop / "a.py").read_text() == deep
+
+
+def test_a_process_that_fails_says_why(
+    fleet: Fleet, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "COMMAND", (sys.executable, "-c", "import nothing_of_that_name"))
+
+    run = fleet(shop, "service", "update")
+
+    assert (
+        f"{LEFT}- books/routes.py:1: the file cannot be rewritten: "
+        "ModuleNotFoundError: No module named 'nothing_of_that_name'\n"
+    ) in run.output
+    assert (shop / "books/routes.py").read_text() == ROUTES
 
 
 def test_a_mode_is_kept(fleet: Fleet, shop: Path) -> None:

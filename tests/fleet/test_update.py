@@ -49,7 +49,7 @@ def test_people_are_told_by_a_table_and_by_sentences(fleet: Fleet, shop: Path) -
     assert run.output.splitlines()[-4:] == [
         "edited: shared.txt: changed here and in the template, in the same lines",
         "nowhere: There is no folder nowhere.",
-        "1 up to date, 1 updated, 1 conflicts, 1 refused.",
+        "up to date: 1, updated: 1, conflicts: 1, refused: 1.",
         f"Branches: {BRANCH}.",
     ]
 
