@@ -15,7 +15,7 @@ from fleet.dropped_lines import droppable
 from fleet.errors import FleetError
 from fleet.merge import Renders
 from fleet.ownership import Owner, Ownership
-from fleet.rewriting import moves
+from fleet.rewriting import moves, releases
 from fleet.rewriting.files import Carried, carry, sorted_before
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
@@ -60,7 +60,7 @@ def update(
     _require_newer(service, template, after)
     template.questions(after).require(data)
     ownership = template.ownership(after)
-    moved = moves.between(template, service.version, after)
+    moved = releases.between(template, service.version, after)
     dropped = droppable(
         service,
         {path: lines for release in moved for path, lines in release.dropped_lines.items()},

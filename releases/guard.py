@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 
 from fleet.ownership import Owner, Ownership
-from fleet.rewriting.moves import NEXT, Moves
+from fleet.rewriting.moves import Moves
+from fleet.rewriting.releases import NEXT
 from fleet.rewriting.resolution import Names
 from releases import history
 

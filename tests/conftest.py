@@ -14,6 +14,8 @@ from tests.support import services
 from tests.support.services import Environment
 from tests.support.shared import Shared, shared_by_workers
 
+ANSWERS_FILE = "{{_copier_conf.answers_file}}.jinja"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run every test in its full size")
@@ -47,6 +49,17 @@ def render(template: Path, shared: Shared) -> Callable[..., Path]:
         )
 
     return render
+
+
+@pytest.fixture(scope="session")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template without its history and all files but that of the answers: quick to render."""
+    folder = tmp_path_factory.mktemp("questions")
+    (folder / "template").mkdir()
+    shutil.copy(services.ROOT / "template" / ANSWERS_FILE, folder / "template")
+    shutil.copy(services.ROOT / "copier.yml", folder)
+    shutil.copytree(services.ROOT / "includes", folder / "includes")
+    return folder
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import random
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from tests.support import services
 
 CONFIGURATION: dict[str, Any] = yaml.safe_load((services.ROOT / "copier.yml").read_text())
 QUESTIONS = {key: value for key, value in CONFIGURATION.items() if not key.startswith("_")}
-ANSWERS_FILE = "{{_copier_conf.answers_file}}.jinja"
 VALID_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -23,17 +21,6 @@ def answers(questions: Path, folder: Path, **given: object) -> dict[str, Any]:
     """The answers that a service in this folder gets."""
     worker = copier.run_copy(str(questions), folder, data=given, defaults=True, quiet=True)
     return {name: worker.answers.combined[name] for name in QUESTIONS}
-
-
-@pytest.fixture(scope="module")
-def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template without its history and all files but that of the answers: quick to render."""
-    folder = tmp_path_factory.mktemp("questions")
-    (folder / "template").mkdir()
-    shutil.copy(services.ROOT / "template" / ANSWERS_FILE, folder / "template")
-    shutil.copy(services.ROOT / "copier.yml", folder)
-    shutil.copytree(services.ROOT / "includes", folder / "includes")
-    return folder
 
 
 def test_six_questions_are_asked_and_four_are_only_stored() -> None:

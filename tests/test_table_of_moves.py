@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.rewriting.moves import NEXT
+from fleet.rewriting.releases import NEXT
 from releases.table import table
 from tests.support import services
 

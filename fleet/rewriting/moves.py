@@ -1,25 +1,17 @@
-"""Reads what releases moved: `releases/<version>/moves.toml` of a template.
+"""What a release moved: the content of its moves.toml."""
 
-The moves of the next release are in `releases/next/`.
-"""
-
-import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Self
 
-from packaging.version import Version
 from pydantic import BaseModel, Field
 
 from fleet import settings
 from fleet.errors import FleetError
-from fleet.template import Template
 
 Dotted = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")]
 Path = Annotated[str, Field(pattern=r"^[^/\\]+(/[^/\\]+)*$")]
 Folder = Annotated[str, Field(pattern=r"^([^/\\]+/)+$")]
 Reason = Annotated[str, Field(min_length=1)]
-NEXT = "next"
-FILE = re.compile(rf"releases/({NEXT}|v\d+(\.\d+)*)/moves\.toml")
 
 
 class Rules(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -67,17 +59,6 @@ class Moves(Rules, frozen=True, extra="forbid", strict=True):
                     yield f"{name} in names has no module: write module.name."
 
 
-def between(template: Template, before: str, after: str) -> list[Moves]:
-    """The moves that a version has and an earlier one lacks, oldest release first."""
-    told = {
-        path: text
-        for path in template.paths(after, "releases")
-        if FILE.fullmatch(path)
-        and (text := template.read(after, path)) != template.read(before, path)
-    }
-    return [Moves.parse(told[path], path) for path in sorted(told, key=_order)]
-
-
 def files(releases: Iterable[Moves]) -> dict[str, str]:
     """The newest paths of the template's moved files."""
     places: dict[str, str] = {}
@@ -85,12 +66,6 @@ def files(releases: Iterable[Moves]) -> dict[str, str]:
         went = {old: moves.files.get(new, new) for old, new in places.items()}
         places = moves.files | went
     return places
-
-
-def _order(path: str) -> tuple[bool, Version]:
-    """By version; the next release comes last."""
-    folder = path.split("/")[1]
-    return (True, Version("0")) if folder == NEXT else (False, Version(folder))
 
 
 def _twice(tables: dict[str, dict[str, str]]) -> Iterator[str]:

@@ -77,7 +77,12 @@ class Environment:
     def variables(self) -> dict[str, str]:
         mine = ("VIRTUAL_ENV", "POSTGRES_URL", "DATABASE_URL", "ENVIRONMENT", "ENV_FILE", "PORT")
         kept = {name: value for name, value in os.environ.items() if name not in mine}
-        return kept | {"UV_PROJECT_ENVIRONMENT": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        return kept | {
+            "UV_PROJECT_ENVIRONMENT": str(self.folder),
+            # Its types of packages hold for all services; a service's own files are compared.
+            "MYPY_CACHE_DIR": str(self.folder.with_name("types")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
     def run(
         self, service: Path, *command: str, check: bool = True, timeout: float = 300

@@ -3,6 +3,7 @@
 import os
 import signal
 import sysconfig
+import tempfile
 from pathlib import Path
 
 NOBODYS = {
@@ -24,6 +25,17 @@ KEPT = {"PG_BIN_DIR", "GIT_SSL_CAINFO"}
 STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
+MEMORY = Path("/dev/shm")
+
+
+def is_roomy(folder: Path) -> bool:
+    """Whether all temporary files of a run fit into it, and programs may run there."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    about = os.statvfs(folder)
+    return about.f_bavail * about.f_frsize >= 8 << 30 and not about.f_flag & os.ST_NOEXEC
+
+
 def make_neutral() -> None:
     """Call it before copier is imported, which reads git's environment then."""
     for name in [*os.environ]:
@@ -36,6 +48,10 @@ def make_neutral() -> None:
     folders = [sysconfig.get_path("scripts"), os.environ["PATH"]]
     folders += [str(Path(uv).absolute().parent)] if (uv := os.environ.get("UV")) else []
     os.environ["PATH"] = os.pathsep.join(folders)
+    if is_roomy(MEMORY):
+        # Half of an update's time goes into folders that are made and removed again.
+        os.environ |= {"TMPDIR": str(MEMORY), "UV_LINK_MODE": "copy"}
+        tempfile.tempdir = None  # as it was found before
     os.umask(0o022)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     for number in STOPPING:

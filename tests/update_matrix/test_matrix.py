@@ -32,17 +32,12 @@ BESIDE_A_DROPPED_LINE = (edits.add_a_resource, edits.delete_the_example)
 
 
 def cases(full: bool) -> list[tuple[Release, str, Edit]]:
-    """The whole product, or each edit from three releases, with one of the presets."""
-    product = [(r, p, e) for r in RELEASES for p in r.presets for e in EDITS]
+    """The whole product, or each edit from the oldest and the newest release, with one preset."""
     if full:
-        return product
-    some = {
-        release.version: release
-        for release in (RELEASES[0], RELEASES[len(RELEASES) // 2], RELEASES[-1])
-    }
+        return [(r, p, e) for r in RELEASES for p in r.presets for e in EDITS]
     return [
         (release, list(release.presets)[(number + position) % len(release.presets)], edit)
-        for number, release in enumerate(some.values())
+        for number, release in enumerate((RELEASES[0], RELEASES[-1]))
         for position, edit in enumerate(EDITS)
     ]
 
