@@ -33,7 +33,10 @@ def add_columns(text: str) -> str:
 
 
 def change_columns(text: str) -> str:
-    """Give each column another type, default, name or value."""
+    """Give each column another type, default, name or value, and one a CHECK."""
+    text = text.replace("from sqlalchemy import ", "from sqlalchemy import CheckConstraint, ", 1)
+    check = '    __table_args__ = (\n        CheckConstraint("price > 0", name="price_positive"),'
+    text = text.replace("    __table_args__ = (", check)
     text = text.replace("Numeric(10, 2)", "Numeric(12, 2)").replace('"1.50"', '"2.50"')
     text = text.replace("String(20), unique=True", "String(20)")
     return text.replace('used = "used"', 'used = "used"\n    lost = "lost"')
@@ -79,7 +82,8 @@ def test_a_migration_is_written_from_the_models(project: Project) -> None:
     for part in (
         'server_default="2.50", type_=sa.Numeric(precision=12, scale=2)',
         'op.drop_constraint(op.f("item_sku_key"), "item", type_="unique")',
-        'op.add_enum_value( enum_schema="public", enum_name="item_state", new_value="lost", )',
+        'op.create_check_constraint(op.f("item_price_positive_check"), "item", "price > 0")',
+        "op.execute(\"ALTER TYPE item_state ADD VALUE 'lost' AFTER 'used'\")",
     ):
         assert part in changed_body
     assert NOTHING in nothing
