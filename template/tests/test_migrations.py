@@ -1,16 +1,20 @@
 """The migrations and the models agree, and every migration can be undone."""
 
 from collections.abc import Callable, Iterator
+from unittest.mock import Mock
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import ARRAY, Connection, Enum, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.config import Settings
 from app.core.database import Base
 from dev.lint_migrations import lint, new_migrations
+from migrations.commands import refuse_downgrade
 from tests.rows import insert_rows
 
 Alembic = Callable[..., None]
@@ -129,6 +133,24 @@ async def test_the_names_of_constraints_follow_the_convention(
 
     found = await empty_database.run_sync(lambda connection: list(constraint_names(connection)))
     assert [name for name, expected in found if name != expected] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "host", "place"),
+    [
+        ("local", "db.example.org", "a database on another machine"),
+        ("production", "localhost", "production"),
+    ],
+)
+def test_a_downgrade_is_refused_where_it_may_delete_data(
+    environment: str, host: str, place: str
+) -> None:
+    context = Mock(**{"get_x_argument.return_value": {}})
+    context.get_context().opts = {"fn": command.downgrade}
+    values = {"environment": environment, "postgres_url": f"postgresql://{host}/app"}
+
+    with pytest.raises(CommandError, match=f"A downgrade deletes data, and this is {place}: run"):
+        refuse_downgrade(context, Settings.model_validate(values))
 
 
 def test_new_migrations_take_no_lock_that_stops_the_service() -> None:

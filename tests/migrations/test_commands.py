@@ -1,6 +1,9 @@
 """`make migration`, `make migrate`, `make downgrade`, and where a downgrade is refused."""
 
+import os
+import pty
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -144,4 +147,32 @@ def test_a_downgrade_is_refused_where_it_would_delete_data(project: Project) -> 
         for name in where
     ]
     assert kept == head
+    assert sql(project.url, "SELECT version_num FROM alembic_version") == []
+
+
+def test_a_downgrade_in_development_asks_on_a_terminal(project: Project) -> None:
+    project.migrate()
+
+    def downgrade(answer: str) -> "subprocess.CompletedProcess[str]":
+        terminal, stdin = pty.openpty()
+        os.write(terminal, f"{answer}\n".encode())
+        return subprocess.run(
+            [project.environment.folder / "bin" / "python", "-m", "alembic", "downgrade", "-1"],
+            cwd=project.folder,
+            env=project.variables(environment="local"),
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    refused = downgrade("")
+    kept = sql(project.url, "SELECT version_num FROM alembic_version")
+    agreed = downgrade("y")
+
+    question = "A downgrade deletes data of postgresql://"
+    assert question in refused.stdout
+    assert "Nothing was changed." in refused.stdout
+    assert (refused.returncode, kept) == (255, [(project.head,)])
+    assert (agreed.returncode, agreed.stderr) == (0, "")
     assert sql(project.url, "SELECT version_num FROM alembic_version") == []
