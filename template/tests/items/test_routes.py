@@ -267,9 +267,9 @@ async def test_a_change_and_a_deletion_at_once_are_both_answered(
         responses = await asyncio.gather(
             *(
                 committing_client.request(
-                    method, url, json={"attributes": {}} if method == "PATCH" else None
+                    method, url, json={"attributes": {"size": size}} if method == "PATCH" else None
                 )
-                for method in methods
+                for size, method in enumerate(methods)
             )
         )
         answers = [(method, r.status_code) for method, r in zip(methods, responses, strict=True)]
