@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from app.core.database import ReadSessionDep, SessionDep
 from app.core.errors import problems
 from app.core.pagination import After, Limit, Page, PageRead
+from app.core.schemas import Text
 from app.items import service
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemRead, ItemUpdate
@@ -20,7 +21,7 @@ async def list_items(
     session: ReadSessionDep,
     after: After,
     limit: Limit = 20,
-    name_prefix: Annotated[str, Query(max_length=100)] = "",
+    name_prefix: Annotated[Text, Query(max_length=100)] = "",
 ) -> Page[Item]:
     """List items, oldest first, a page at a time."""
     return await service.list_items(session, limit=limit, after=after, name_prefix=name_prefix)

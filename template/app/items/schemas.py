@@ -1,24 +1,22 @@
 import uuid
 from datetime import datetime
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-Attributes = dict[str, JsonValue]
+from app.core.schemas import JsonObject, Name, RequestModel
 
 
-class ItemCreate(BaseModel):
+class ItemCreate(RequestModel):
     name: Name
-    attributes: Attributes = {}
+    attributes: JsonObject = Field(default={})
 
 
-class ItemUpdate(BaseModel):
+class ItemUpdate(RequestModel):
     """What is left out stays as it is."""
 
     # The factories are never used (`exclude_unset`): they make a field optional, but not null.
     name: Name = Field(default_factory=str)
-    attributes: Attributes = Field(default_factory=dict)
+    attributes: JsonObject = Field(default_factory=dict)
 
 
 class ItemRead(BaseModel):
@@ -26,6 +24,6 @@ class ItemRead(BaseModel):
 
     id: uuid.UUID
     name: str
-    attributes: Attributes
+    attributes: dict[str, JsonValue]
     created_at: datetime
     updated_at: datetime
