@@ -1,5 +1,6 @@
 """Turns every error into a problem: ours, FastAPI's, pydantic's and the database's."""
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -9,10 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.core.errors import AppError, InvalidValue, problem_response
+from app.core.errors import AppError, InvalidValue, UnavailableError, problem_response
 from app.core.logger import logger
 from app.server.database_errors import explain
+from app.server.state import ServiceState
 
+OUTAGE_ENDS_AFTER_SECONDS = 60
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -20,6 +23,10 @@ async def answer_app_error(_: Request, error: AppError) -> Response:
     """Also logs a 5xx, with its traceback."""
     if error.status_code >= 500:
         logger.error(error.detail, exc_info=error)
+    return _problem_of(error)
+
+
+def _problem_of(error: AppError) -> Response:
     return problem_response(
         error.status_code, error.detail, errors=error.errors, headers=error.headers
     )
@@ -66,8 +73,21 @@ async def answer_database_error(request: Request, error: Exception) -> Response:
     explained = explain(error, request.method, _given(request))
     if explained is None:
         raise error
-    explained.__cause__ = error
-    return await answer_app_error(request, explained)
+    if isinstance(explained, UnavailableError):
+        _log_unavailable(request.app.state, explained.detail, error)
+    return _problem_of(explained)
+
+
+def _log_unavailable(state: ServiceState, detail: str, error: BaseException) -> None:
+    """One short line for each request, and a traceback for each outage."""
+    began = time.monotonic() - state.unavailable_at > OUTAGE_ENDS_AFTER_SECONDS
+    state.unavailable_at = time.monotonic()
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    name = f"{type(cause).__module__}.{type(cause).__qualname__}"
+    code = getattr(cause, "sqlstate", None)
+    logger.error(detail, error=name, sqlstate=code, exc_info=error if began else None)
 
 
 def _given(request: Request) -> dict[str, str]:

@@ -2,51 +2,17 @@
 
 import re
 import time
-from contextvars import ContextVar
-from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import Engine, event
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.core.errors import problem_response
 from app.core.logger import logger
+from app.core.statements import count_statements
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
-
-
-@dataclass
-class Statements:
-    """How many statements a request ran, and how long they took."""
-
-    count: int = 0
-    seconds: float = 0
-    started: float = 0
-
-
-_statements: ContextVar[Statements | None] = ContextVar("statements", default=None)
-
-
-def count_statements() -> Statements:
-    """Count the statements that this context runs from here on."""
-    statements = Statements()
-    _statements.set(statements)
-    return statements
-
-
-@event.listens_for(Engine, "before_cursor_execute")
-def _start_statement(*_: object) -> None:
-    if statements := _statements.get():
-        statements.count += 1
-        statements.started = time.perf_counter()
-
-
-@event.listens_for(Engine, "after_cursor_execute")
-def _end_statement(*_: object) -> None:
-    if statements := _statements.get():
-        statements.seconds += time.perf_counter() - statements.started
 
 
 class RequestLog:
