@@ -31,6 +31,17 @@ def test_a_promise_is_proved_where_its_heading_says() -> None:
     assert {heading: names for heading, names in misplaced.items() if names} == {}
 
 
+def test_the_page_of_security_names_tests_that_exist_for_each_point_of_the_template() -> None:
+    page = (TEMPLATE / "docs/security.md").read_text()
+    rows = [row.split(" | ") for row in re.findall(r"^\| (?:API|V)\d.*|^\| \| .*", page, re.MULTILINE)]
+    named = set(re.findall(r"`(test_\w+)`", page))
+    covered = {int(number) for number in re.findall(r"^\| API(\d+) ", page, re.MULTILINE)}
+
+    assert named - defined_in(TEMPLATE / "tests") - defined_in(ROOT / "tests") == set()
+    assert covered == set(range(1, 11))
+    assert {row[1].split(",")[0] for row in rows} == {"template", "yours", "operator"}
+
+
 def test_the_picture_of_connections_has_the_pools_of_the_settings() -> None:
     picture = next(content for _, content in FENCE.findall(PROMISES) if "SessionDep" in content)
     engines = (TEMPLATE / "app/core/database.py").read_text()
@@ -53,7 +64,7 @@ def test_every_setting_that_the_pages_name_exists() -> None:
         span
         for page in pages
         for span in code_spans(page.read_text())
-        if re.fullmatch(r"(POSTGRES|SHUTDOWN|MIGRATION|MAX|BODY|LOG)_[A-Z_]+", span)
+        if re.fullmatch(r"(POSTGRES|SHUTDOWN|MIGRATION|MAX|BODY|LOG|REQUEST|TRUSTED|HSTS)_[A-Z_]+", span)
     }
 
     assert len(named) >= 5
@@ -63,10 +74,10 @@ def test_every_setting_that_the_pages_name_exists() -> None:
 def test_every_path_that_a_page_names_exists() -> None:
     missing = {}
     for page in (TEMPLATE / "docs").glob("*.md"):
-        paths = re.findall(r"`((?:app|migrations|tests|dev)/[\w./-]+\w)/?`", page.read_text())
+        paths = re.findall(r"`((?:app|docs|migrations|tests|dev)/[\w./-]+\w)/?`", page.read_text())
         missing[page.name] = {
             path for path in paths if not any((root / path).exists() for root in (TEMPLATE, ROOT))
         }
 
     assert missing["promises.md"] == missing["updates.md"] == set()
-    assert missing["migrations.md"] == set()
+    assert missing["migrations.md"] == missing["requests.md"] == missing["security.md"] == set()

@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.core.database import ReadSessionDep, SessionDep
 from app.core.errors import problems
@@ -33,10 +33,12 @@ async def get_item(session: ReadSessionDep, item_id: uuid.UUID) -> Item:
 
 
 @router.post("", response_model=ItemRead, status_code=201, responses=problems(409))
-async def create_item(session: SessionDep, data: ItemCreate, response: Response) -> Item:
+async def create_item(
+    session: SessionDep, data: ItemCreate, request: Request, response: Response
+) -> Item:
     """Create an item. Its name must not be taken."""
     item = await service.create_item(session, data)
-    response.headers["Location"] = f"{router.prefix}/{item.id}"
+    response.headers["Location"] = request.url_for("get_item", item_id=item.id).path
     return item
 
 

@@ -64,7 +64,7 @@ async def test_an_unknown_url_is_a_problem(client: AsyncClient) -> None:
 async def test_a_wrong_method_is_a_problem(client: AsyncClient) -> None:
     response = await client.delete("/health/live", headers=ID)
 
-    assert response.headers["Allow"] == "GET"
+    assert response.headers["Allow"] == "GET, HEAD"
     assert response.json() == {
         "type": "about:blank",
         "title": "Method Not Allowed",
@@ -106,6 +106,18 @@ async def test_an_invalid_request_is_a_problem_that_names_each_value(
             {"pointer": "/body/a~1b~0c", "detail": not_a_number},
         ],
     }
+
+
+async def test_a_hundred_invalid_values_are_named_at_most(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.post("/things")
+    async def create_thing(data: list[int]) -> None: ...
+
+    response = await client.post("/things", json=["x"] * 1000)
+
+    pointers = [error["pointer"] for error in response.json()["errors"]]
+    assert pointers == [f"/body/{number}" for number in range(100)]
 
 
 @pytest.mark.parametrize(

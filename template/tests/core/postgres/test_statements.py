@@ -3,7 +3,7 @@ import asyncio
 from sqlalchemy import text
 
 from app.core.database import Database
-from app.core.statements import Statements, count_statements
+from app.core.postgres.statements import Statements, count_statements
 
 
 async def test_a_task_counts_its_own_statements(shared_database: Database) -> None:
