@@ -10,12 +10,12 @@ from app.core.errors import problems
 from app.core.pagination import After, Limit, Page, PageRead
 from app.items import service
 from app.items.models import Item
-from app.items.schemas import ItemCreate, ItemRead, ItemUpdate
+from app.items.schemas import ItemCreate, ItemRead, ItemSummary, ItemUpdate
 
 router = APIRouter(prefix="/items")
 
 
-@router.get("", response_model=PageRead[ItemRead])
+@router.get("", response_model=PageRead[ItemSummary])
 async def list_items(
     session: ReadSessionDep,
     after: After,

@@ -4,6 +4,7 @@ Starlette's middleware inside limits host and size: its plain texts become probl
 """
 
 import asyncio
+import math
 
 from fastapi import Request
 from starlette.datastructures import Headers
@@ -18,7 +19,8 @@ from app.server.error_handlers import too_large
 async def refuse_large_body(request: Request) -> None:
     """A dependency of every route: a handler that reads no body does not work in vain."""
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > request.scope[MAX_BODY_SIZE_SCOPE_KEY]:
+    limit = request.scope.get(MAX_BODY_SIZE_SCOPE_KEY, math.inf)
+    if length.isdecimal() and int(length) > limit:
         raise HTTPException(413)
 
 
