@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.config import Settings
 from app.core.logger import logger
-from app.core.postgres_url import is_on_this_machine
+from app.core.postgres.url import is_on_this_machine
 from migrations.guard import limits
 
 

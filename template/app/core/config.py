@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.core.postgres_url import is_on_this_machine, normalize
+from app.core.postgres.url import is_on_this_machine, normalize
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
@@ -20,6 +20,8 @@ def _normalize(url: SecretStr) -> SecretStr:
 
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_normalize)]
+# Names with commas between them; `*.` stands for any subdomain, `*` alone for every host.
+TRUSTED_HOSTS = r"^(\*|(\*\.)?[A-Za-z0-9.:-]+(,(\*\.)?[A-Za-z0-9.:-]+)*)$"
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -65,6 +67,9 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(default=1_048_576, ge=0)
     body_timeout_seconds: Seconds = 30
+    request_timeout_seconds: Seconds = 60
+    trusted_hosts: str = Field(default="*", pattern=TRUSTED_HOSTS)
+    hsts_seconds: int = Field(default=0, ge=0)
     ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
 

@@ -1,14 +1,28 @@
 import uuid
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import to_json
 
 from app.core.schemas import JsonObject, Name, RequestModel
+
+LARGEST_ATTRIBUTES = 16_384
+
+
+def _limit_size(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What takes long to write as JSON would keep all other requests waiting."""
+    if len(to_json(attributes)) > LARGEST_ATTRIBUTES:
+        raise ValueError(f"must not be larger than {LARGEST_ATTRIBUTES} bytes as JSON")
+    return attributes
+
+
+Attributes = Annotated[JsonObject, AfterValidator(_limit_size)]
 
 
 class ItemCreate(RequestModel):
     name: Name
-    attributes: JsonObject = Field(default={})
+    attributes: Attributes = Field(default={})
 
 
 class ItemUpdate(RequestModel):
@@ -16,7 +30,18 @@ class ItemUpdate(RequestModel):
 
     # The factories are never used (`exclude_unset`): they make a field optional, but not null.
     name: Name = Field(default_factory=str)
-    attributes: JsonObject = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict)
+
+
+class ItemSummary(BaseModel):
+    """An item of a list: without its attributes, which make it large."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    name: str
+    created_at: datetime
+    updated_at: datetime
 
 
 class ItemRead(BaseModel):

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.config import Settings
-from app.core.postgres_url import CHOICES, HONOURED, REPLACED, UNCHANGED, normalize
+from app.core.postgres.url import CHOICES, HONOURED, REPLACED, UNCHANGED, normalize
 
 
 @pytest.mark.parametrize(
