@@ -19,7 +19,7 @@ from app.core.database import ReadSessionDep
 from app.core.pagination import Cursor
 from app.items import service
 from app.items.models import Item
-from app.items.schemas import ItemRead
+from app.items.schemas import ItemRead, ItemSummary
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
@@ -44,7 +44,7 @@ async def test_rows_stream(app: FastAPI, client: AsyncClient) -> None:
     answers = [await client.get(path) for path in ("/export", "/pages")]
 
     for answer in answers:
-        names = [ItemRead.model_validate_json(line).name for line in answer.text.splitlines()]
+        names = [ItemSummary.model_validate_json(line).name for line in answer.text.splitlines()]
         assert names == [f"lamp {{number}}" for number in range(201)]
 """
 

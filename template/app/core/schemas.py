@@ -2,10 +2,19 @@
 
 import re
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+    TypeAdapter,
+)
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 # Control characters, and those that nobody sees or that turn the direction of writing. Not the two
 # joiners, U+200C and U+200D, which some scripts and emoji need.
@@ -44,10 +53,8 @@ def _check_value(value: JsonValue, levels: int) -> None:
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, int | float):
-        # jsonb has no -0.0, and writes 1e300 as 301 digits.
-        if not abs(value) <= MAX_NUMBER or str(value) == "-0.0":
-            sentence = f"Numbers must be within ±{MAX_NUMBER}, and not -0.0"
-            raise PydanticCustomError("number", sentence)
+        if not abs(value) <= MAX_NUMBER:  # jsonb writes 1e300 as 301 digits
+            raise PydanticCustomError("number", f"Numbers must be within ±{MAX_NUMBER}")
     elif isinstance(value, dict | list):
         if not levels:
             raise PydanticCustomError("levels", f"It must have at most {MAX_LEVELS} levels")
@@ -67,12 +74,23 @@ Name = Annotated[
 ]
 """A line of text that people see: stripped, not blank, in Unicode's normal form C."""
 
+Number = Annotated[float, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+StorableJson = TypeAliasType(
+    "StorableJson", "dict[Text, StorableJson] | list[StorableJson] | Text | Number | bool | None"
+)
+
+
+class _Described:
+    """Describes JSON by `StorableJson`; to validate by it would give an error for each type."""
+
+    def __get_pydantic_json_schema__(self, _: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(TypeAdapter(dict[Text, StorableJson]).core_schema)
+
+
 JsonObject = Annotated[
     dict[str, JsonValue],
-    Field(
-        description=f"At most {MAX_LEVELS} levels deep; numbers within ±{MAX_NUMBER} and not -0.0;"
-        " text without U+0000 and without halves of surrogate pairs"
-    ),
     AfterValidator(_check_json),
+    _Described(),
+    Field(description=f"At most {MAX_LEVELS} levels deep."),
 ]
-"""An object that a jsonb column gives back as it was sent."""
+"""An object that a jsonb column gives back as it was sent, -0.0 as 0."""

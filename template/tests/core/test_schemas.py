@@ -65,7 +65,6 @@ JSON = [
     {"a": {"\0": 1}},
     {"a": 1e308},
     {"a": -(2**53)},
-    {"a": -0.0},
     {"a": float("nan")},
     {"a": [float("inf")]},
     nested(33),
@@ -128,5 +127,15 @@ def test_the_openapi_document_says_what_is_accepted() -> None:
     assert schema["additionalProperties"] is False
     assert (name["minLength"], name["maxLength"]) == (1, 100)
     assert name["pattern"].endswith(r"\uFEFF]*$")
-    assert data["description"].startswith("At most 32 levels deep; numbers within")
+    assert data["description"] == "At most 32 levels deep."
+    value = {"$ref": "#/$defs/StorableJson"}
+    assert data["patternProperties"] == {r"^[^\u0000]*$": value}
+    assert schema["$defs"]["StorableJson"]["anyOf"] == [
+        {"type": "object", "patternProperties": data["patternProperties"]},
+        {"type": "array", "items": value},
+        {"type": "string", "pattern": r"^[^\u0000]*$"},
+        {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER},
+        {"type": "boolean"},
+        {"type": "null"},
+    ]
     assert note["pattern"] == r"^[^\u0000]*$"
