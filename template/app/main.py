@@ -50,14 +50,14 @@ def create_app(settings: Settings) -> FastAPI:
         # cycles, and Python's defaults spend a fifth of a read's time on them.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
+        if settings.may_be_production:
+            logger.warning(
+                "ENVIRONMENT is local, but the database is on another machine:"
+                " set ENVIRONMENT=production, or the service does not drain."
+            )
         async with open_database(settings) as state.database, capabilities.lifespan(app):
             with drain_on_sigterm(state, delay_seconds=settings.drain_seconds):
                 logger.info("The service has started.", environment=settings.environment)
-                if settings.may_be_production:
-                    logger.warning(
-                        "ENVIRONMENT is local, but the database is on another machine:"
-                        " set ENVIRONMENT=production, or the service does not drain."
-                    )
                 yield
 
     configure_logging(settings)
