@@ -8,6 +8,7 @@ from tests.support.services import ROOT
 
 TEMPLATE = ROOT / "template"
 PROMISES = (TEMPLATE / "docs/promises.md").read_text()
+SETTING = "POSTGRES|SHUTDOWN|MIGRATION|MAX|BODY|LOG|REQUEST|TRUSTED|HSTS"
 SETTINGS = dict(
     re.findall(r"^#? ?([A-Z_]+)=(\S*)$", (TEMPLATE / ".env.example").read_text(), re.MULTILINE)
 )
@@ -27,8 +28,20 @@ def test_a_promise_is_proved_where_its_heading_says() -> None:
         proved = set().union(*map(defined_in, folders))
         misplaced[heading] = set(re.findall(r"`(test_\w+)`", text)) - proved
 
-    assert len([heading for heading in misplaced if "`tests" in heading]) == 4
+    assert len([heading for heading in misplaced if "`tests" in heading]) == 6
     assert {heading: names for heading, names in misplaced.items() if names} == {}
+
+
+def test_the_page_of_security_names_tests_that_exist_for_each_point_of_the_template() -> None:
+    page = (TEMPLATE / "docs/security.md").read_text()
+    rows = re.findall(r"^\|(?: (?:API|V)\d.*?)? \| (\w+)", page, re.MULTILINE)
+    named = set(re.findall(r"`(test_\w+)`", page))
+    covered = {int(number) for number in re.findall(r"^\| API(\d+) ", page, re.MULTILINE)}
+
+    assert named - defined_in(TEMPLATE / "tests") - defined_in(ROOT / "tests") == set()
+    assert covered == set(range(1, 11))
+    assert len(rows) > 40
+    assert set(rows) == {"template", "yours", "operator"}
 
 
 def test_the_picture_of_connections_has_the_pools_of_the_settings() -> None:
@@ -53,7 +66,7 @@ def test_every_setting_that_the_pages_name_exists() -> None:
         span
         for page in pages
         for span in code_spans(page.read_text())
-        if re.fullmatch(r"(POSTGRES|SHUTDOWN|MIGRATION|MAX|BODY|LOG)_[A-Z_]+", span)
+        if re.fullmatch(rf"({SETTING})_[A-Z_]+", span)
     }
 
     assert len(named) >= 5
@@ -63,10 +76,10 @@ def test_every_setting_that_the_pages_name_exists() -> None:
 def test_every_path_that_a_page_names_exists() -> None:
     missing = {}
     for page in (TEMPLATE / "docs").glob("*.md"):
-        paths = re.findall(r"`((?:app|migrations|tests|dev)/[\w./-]+\w)/?`", page.read_text())
+        paths = re.findall(r"`((?:app|docs|migrations|tests|dev)/[\w./-]+\w)/?`", page.read_text())
         missing[page.name] = {
             path for path in paths if not any((root / path).exists() for root in (TEMPLATE, ROOT))
         }
 
     assert missing["promises.md"] == missing["updates.md"] == set()
-    assert missing["migrations.md"] == set()
+    assert missing["migrations.md"] == missing["requests.md"] == missing["security.md"] == set()

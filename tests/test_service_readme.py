@@ -78,7 +78,7 @@ def test_the_recipe_adds_a_resource(
     [migration] = copy.glob(f"migrations/versions/*_create_{singular}.py")
     assert files(copy) - before == {
         *(f"app/{plural}/{file.name}" for file in (copy / "app/items").glob("*.py")),
-        f"tests/{plural}/test_routes.py",
+        *(f"tests/{plural}/{file.name}" for file in (copy / "tests/items").glob("*.py")),
         str(migration.relative_to(copy)),
     }
     assert re.findall(r"op\.(\w+_table)\(\s*\"(\w+)\"", migration.read_text()) == [

@@ -11,16 +11,17 @@ from app.core.database import ReadSessionDep
 from app.items import service
 from app.items.schemas import ItemRead
 from app.main import create_app
-from app.server.body_limits import BodyLimits
+from app.server.request_limits import RequestLimits
 from app.server.request_log import RequestLog
 from fastapi import Response
 from pydantic_core import to_json
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 app = create_app(settings)
 
 
-def remove_middleware(removed):
-    app.user_middleware = [each for each in app.user_middleware if each.cls is not removed]
+def remove_middleware(*removed):
+    app.user_middleware = [each for each in app.user_middleware if each.cls not in removed]
 
 
 def remove_problem_details():
@@ -49,7 +50,7 @@ def remove_telemetry():
 
 WITHOUT = {
     "request_log": lambda: remove_middleware(RequestLog),
-    "body_limits": lambda: remove_middleware(BodyLimits),
+    "body_limits": lambda: remove_middleware(RequestLimits, RequestBodyLimitMiddleware),
     "problems": remove_problem_details,
     "validation": remove_validation,
     "telemetry": remove_telemetry,

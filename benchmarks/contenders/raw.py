@@ -10,12 +10,14 @@ from app.core.config import settings
 from app.core.errors import ConflictError, NotFoundError
 from app.core.logger import configure_logging
 from app.core.pagination import After, Cursor, Limit, Page, PageRead
-from app.items.schemas import ItemCreate, ItemRead, ItemUpdate
-from app.server.body_limits import BodyLimits
+from app.items.schemas import ItemCreate, ItemRead, ItemSummary, ItemUpdate
 from app.server.error_handlers import add_error_handlers
+from app.server.request_limits import RequestLimits
 from app.server.request_log import RequestLog
+from app.server.response_headers import ResponseHeaders
 from contenders import sql
 from fastapi import Depends, FastAPI, Request, Response
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 
 @asynccontextmanager
@@ -33,15 +35,16 @@ PoolDep = Annotated[asyncpg.Pool, Depends(get_pool)]
 configure_logging(settings)
 app = FastAPI(lifespan=lifespan)
 add_error_handlers(app)
+app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
 app.add_middleware(
-    BodyLimits,
-    max_bytes=settings.max_body_bytes,
-    timeout_seconds=settings.body_timeout_seconds,
+    RequestLimits,
+    body_seconds=settings.body_timeout_seconds,
+    seconds=settings.request_timeout_seconds,
 )
-app.add_middleware(RequestLog)
+app.add_middleware(RequestLog, headers=ResponseHeaders(settings.hsts_seconds, docs=()))
 
 
-@app.get("/items", response_model=PageRead[ItemRead])
+@app.get("/items", response_model=PageRead[ItemSummary])
 async def list_items(pool: PoolDep, after: After, limit: Limit = 20):
     if after is None:
         rows = await pool.fetch(sql.FIRST, limit + 1)

@@ -8,10 +8,11 @@ import asyncpg
 from app.core.config import settings
 
 COLUMNS = "id, name, attributes, created_at, updated_at"
+LISTED = "id, name, created_at, updated_at"
 GET = f"SELECT {COLUMNS} FROM item WHERE id = $1"
-FIRST = f"SELECT {COLUMNS} FROM item ORDER BY created_at, id LIMIT $1"
+FIRST = f"SELECT {LISTED} FROM item ORDER BY created_at, id LIMIT $1"
 AFTER = (
-    f"SELECT {COLUMNS} FROM item WHERE (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $1"
+    f"SELECT {LISTED} FROM item WHERE (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $1"
 )
 CREATE = f"INSERT INTO item (id, name, attributes) VALUES ($1, $2, $3) RETURNING {COLUMNS}"
 UPDATE = f"""

@@ -13,15 +13,18 @@ from app.core.config import settings
 from app.core.logger import configure_logging
 from app.core.pagination import After, Cursor, Limit, Page, PageRead
 from app.items.models import Item
-from app.items.schemas import ItemCreate, ItemRead, ItemUpdate
-from app.server.body_limits import BodyLimits
+from app.items.schemas import ItemCreate, ItemRead, ItemSummary, ItemUpdate
 from app.server.error_handlers import add_error_handlers
+from app.server.request_limits import RequestLimits
 from app.server.request_log import RequestLog
+from app.server.response_headers import ResponseHeaders
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic_core import to_json
 from sqlalchemy import select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import defer
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 
 @asynccontextmanager
@@ -54,17 +57,19 @@ SessionDep = Annotated[AsyncSession, Depends(get_session)]
 configure_logging(settings)
 app = FastAPI(lifespan=lifespan)
 add_error_handlers(app)
+app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
 app.add_middleware(
-    BodyLimits,
-    max_bytes=settings.max_body_bytes,
-    timeout_seconds=settings.body_timeout_seconds,
+    RequestLimits,
+    body_seconds=settings.body_timeout_seconds,
+    seconds=settings.request_timeout_seconds,
 )
-app.add_middleware(RequestLog)
+app.add_middleware(RequestLog, headers=ResponseHeaders(settings.hsts_seconds, docs=()))
 
 
-@app.get("/items", response_model=PageRead[ItemRead])
+@app.get("/items", response_model=PageRead[ItemSummary])
 async def list_items(session: SessionDep, after: After, limit: Limit = 20):
-    statement = select(Item).order_by(Item.created_at, Item.id).limit(limit + 1)
+    statement = select(Item).options(defer(Item.attributes))
+    statement = statement.order_by(Item.created_at, Item.id).limit(limit + 1)
     if after is not None:
         statement = statement.where(tuple_(Item.created_at, Item.id) > after)
     items = (await session.scalars(statement)).all()

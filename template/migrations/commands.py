@@ -1,7 +1,10 @@
 """How Alembic's commands behave here: what they report, write and refuse."""
 
 import contextlib
+import re
+import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.config import Settings
 from app.core.logger import logger
+from app.core.postgres.url import is_on_this_machine
 from migrations.guard import limits
 
 
@@ -67,14 +71,26 @@ def write_no_empty_revision(
 
 
 def refuse_downgrade(context: Any, settings: Settings) -> None:
-    """A downgrade deletes data: allow it in development and tests, elsewhere on demand only."""
+    """A downgrade deletes data: ask in development, allow it in tests, elsewhere on demand only."""
     allowed = context.get_x_argument(as_dictionary=True).get("allow-destructive") == "1"
-    safe = allowed or settings.environment in ("local", "test")
-    if _command(context) == "downgrade" and not safe:
+    if _command(context) != "downgrade" or allowed or settings.environment == "test":
+        return
+    url = (settings.postgres_migration_url or settings.postgres_url).get_secret_value()
+    local = settings.environment == "local"
+    if local and sys.stdin.isatty():
+        _ask(re.sub(r"//[^@/]*@", "//", url.partition("?")[0]))
+    elif not (local and is_on_this_machine(url)):
+        place = "a database on another machine" if local else settings.environment
         raise CommandError(
-            f"A downgrade deletes data, and this is {settings.environment}:"
+            f"A downgrade deletes data, and this is {place}:"
             " run alembic -x allow-destructive=1 downgrade ... if you mean it."
         )
+
+
+@cache  # a migration that is retried asks once
+def _ask(database: str) -> None:
+    if input(f"A downgrade deletes data of {database}. Go on? [y/N] ").strip().lower() != "y":
+        raise CommandError("Nothing was changed.")
 
 
 def _command(context: Any) -> str:

@@ -129,8 +129,18 @@ async def shared_database(settings: Settings) -> AsyncIterator[Database]:
         yield database
 
 
-class ReadOnlySession(ReadSession):
+class TestsSession(Session):
+    """Keeps the test's connection, which an invalidation would close."""
+
+    def invalidate(self) -> None:
+        self.close()
+
+
+class ReadOnlySession(TestsSession, ReadSession):
     """Runs on the test's connection, which can write: so each savepoint is made read-only."""
+
+    def connection(self, *arguments: Any, **_: Any) -> Connection:
+        return super().connection(*arguments)  # its isolation level cannot change any more
 
 
 @event.listens_for(ReadOnlySession, "after_begin")
@@ -159,7 +169,7 @@ def database(shared_database: Database, connection: AsyncConnection) -> Database
     return Database(
         shared_database.engine,
         shared_database.probe_engine,
-        inside(shared_database.async_session_factory),
+        inside(shared_database.async_session_factory, sync_session_class=TestsSession),
         inside(shared_database.async_read_session_factory, sync_session_class=ReadOnlySession),
     )
 

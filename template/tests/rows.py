@@ -6,7 +6,7 @@ import decimal
 import uuid
 from typing import Any
 
-from sqlalchemy import Column, Connection, Enum, MetaData, insert, select
+from sqlalchemy import Column, Connection, Enum, MetaData, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 EXAMPLES: dict[type, Any] = {
@@ -24,6 +24,12 @@ EXAMPLES: dict[type, Any] = {
     str: "x",
     uuid.UUID: uuid.UUID(int=1),
 }
+
+# A migration that added a value cannot be undone while a row has it.
+OLDEST_VALUE = text("""
+    SELECT enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid
+    WHERE typname = :type ORDER BY pg_enum.oid
+""")
 
 
 def insert_rows(connection: Connection) -> None:
@@ -46,5 +52,5 @@ def _value(connection: Connection, column: Column[Any]) -> object:
     for key in column.foreign_keys:
         return connection.scalar(select(key.column).limit(1))
     if isinstance(column.type, Enum):
-        return column.type.enums[0]
+        return connection.scalar(OLDEST_VALUE, {"type": column.type.name})
     return EXAMPLES[column.type.python_type]

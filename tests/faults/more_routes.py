@@ -6,14 +6,17 @@ It runs in the service's environment, not in this repository's: tests serve it, 
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from app.core.config import settings
 from app.core.database import ReadSessionDep, SessionDep
+from app.core.errors import NotFoundError
 from app.items import service
 from app.items.schemas import ItemCreate
 from app.main import create_app
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 from sqlalchemy import text
 from sqlalchemy.pool import QueuePool
 
@@ -44,6 +47,24 @@ async def create_doomed(session: SessionDep, how: str) -> dict[str, str]:
     """A row that Postgres accepts, and whose commit fails."""
     await session.execute(text("INSERT INTO doomed (how) VALUES (:how)"), {"how": how})
     return {"status": "created"}
+
+
+@router.get("/rows")
+async def stream_rows(session: ReadSessionDep, how: str = "well") -> StreamingResponse:
+    """Ten thousand numbers; after five thousand it may fail in one way or another."""
+    divisor = "number - 5000" if how == "database" else "1"
+
+    async def lines() -> AsyncIterator[str]:
+        async with session.begin():
+            statement = f"SELECT number, 1 / ({divisor}) FROM generate_series(1, 10000) AS number"
+            async for number, _ in await session.stream(text(statement)):
+                if number == 5000 and how == "handler":
+                    raise RuntimeError("There is no more.")
+                if number == 5000 and how == "service":
+                    raise NotFoundError("There is no row 5000.")
+                yield f"{number}\n"
+
+    return StreamingResponse(lines(), media_type="text/plain")
 
 
 @router.get("/pools")

@@ -163,3 +163,11 @@ class Service:
         assert errors == Counter(failed)
         told = {a.headers["x-request-id"] for a in answers if a.status and a.status >= 500}
         assert told <= set(failed)
+
+    def log_bytes_per_503(self) -> float:
+        """Of a request's lines, but for the one traceback of the outage."""
+        lines = self.served.output.read_text().splitlines(keepends=True)
+        by_id = [(json.loads(line).get("request_id"), line) for line in lines]
+        failed = {request_id for request_id, line in by_id if '"status":503' in line}
+        sizes = [len(line) for request_id, line in by_id if request_id in failed]
+        return (sum(sizes) - max(sizes)) / len(failed)

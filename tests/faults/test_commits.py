@@ -78,6 +78,40 @@ def test_one_of_many_that_write_the_same_name_is_told_201_and_the_rest_409(
     asyncio.run(campaign())
 
 
+def test_changes_and_deletions_of_an_item_at_once_are_answered(serve: Serve, full: bool) -> None:
+    service = serve()
+    items = 150 if full else 30
+
+    async def race(number: int) -> Counter[tuple[str, int | None]]:
+        created = await ask(service.port, "POST", "/items", {"name": f"{number}"})
+        path = created.headers["location"]
+        changes = (
+            ask(service.port, "PATCH", path, {"attributes": {"size": size}}) for size in (1, 2)
+        )
+        deletions = (ask(service.port, "DELETE", path) for _ in range(2))
+        answers = await asyncio.gather(*changes, *deletions)
+        return Counter((answer.method, answer.status) for answer in answers)
+
+    async def campaign() -> None:
+        races = [await race(number) for number in range(items)]
+
+        counted = sum(races, Counter())
+        assert {race["DELETE", 204] for race in races} == {1}
+        assert {race["DELETE", 404] for race in races} == {1}
+        assert counted["PATCH", 200] + counted["PATCH", 404] == 2 * items
+        assert await service.names() == set()
+        service.check_log([])
+        figure(
+            "8b two changes and two deletions of an item",
+            items=items,
+            changed=counted["PATCH", 200],
+            not_found=counted["PATCH", 404],
+            answered_500=0,
+        )
+
+    asyncio.run(campaign())
+
+
 def test_a_commit_that_fails_is_not_answered_with_success(serve: Serve, full: bool) -> None:
     service = serve()
     times = 200 if full else 30

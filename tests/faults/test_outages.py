@@ -71,12 +71,14 @@ def test_while_postgres_is_away_there_are_only_503s_and_it_recovers_by_itself(
         assert seconds < RECOVERY_SECONDS
         assert max(answer.seconds for answer in running.answers) < RECOVERY_SECONDS
         writes = await check_afterwards(service, running)
+        assert service.log_bytes_per_503() <= 600
         figure(
             f"1 Postgres stopped under load, over {over}",
             requests=len(running.answers),
             answered_503=len(running.failed),
             recovered_after_seconds=seconds,
             slowest_seconds=max(answer.seconds for answer in running.answers),
+            log_bytes_per_503=service.log_bytes_per_503(),
             **writes,
         )
 

@@ -55,7 +55,7 @@ def test_three_hundred_requests_for_five_connections_are_answered_in_time(serve:
 
 
 async def hang_up(port: int, kind: int, name: str) -> None:
-    """A client that leaves: after its request, in the midst of its body, before it; or rudely."""
+    """A client that leaves: after its request, in its body, before it, in the answer; or rudely."""
     body = b'{"name": "%b"}' % name.encode()
     path = "/faults/pairs?pause=0.02"
     sent = [
@@ -63,11 +63,12 @@ async def hang_up(port: int, kind: int, name: str) -> None:
         head("POST", path, len(body)) + body[:5],
         head("POST", path, len(body)),
         head("GET", "/faults/sleep?seconds=0.05"),
-    ][kind % 4]
+        head("GET", "/faults/rows"),
+    ][kind % 5]
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(sent)
     await writer.drain()
-    await asyncio.sleep(0.01 * (kind % 5))  # at another moment of the request each time
+    await asyncio.sleep(0.01 * (kind % 7))  # at another moment of the request each time
     if kind % 2:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     writer.close()

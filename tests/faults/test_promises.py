@@ -9,7 +9,8 @@ def test_every_test_that_the_page_of_promises_names_exists() -> None:
     page = (ROOT / "template" / "docs" / "promises.md").read_text()
     named = set(re.findall(r"\btest_\w+\b(?!\.py)", page))
 
-    files = [*(ROOT / "template" / "tests").rglob("*.py"), *(ROOT / "tests/faults").glob("*.py")]
+    folders = ("template/tests", "tests/faults", "tests/served_service")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
     defined = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
     assert named - defined == set()
     assert len(named) > 30

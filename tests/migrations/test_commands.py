@@ -1,6 +1,9 @@
 """`make migration`, `make migrate`, `make downgrade`, and where a downgrade is refused."""
 
+import os
+import pty
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,7 +36,10 @@ def add_columns(text: str) -> str:
 
 
 def change_columns(text: str) -> str:
-    """Give each column another type, default, name or value."""
+    """Give each column another type, default, name or value, and one a CHECK."""
+    text = text.replace("from sqlalchemy import ", "from sqlalchemy import CheckConstraint, ", 1)
+    check = '    __table_args__ = (\n        CheckConstraint("price > 0", name="price_positive"),'
+    text = text.replace("    __table_args__ = (", check)
     text = text.replace("Numeric(10, 2)", "Numeric(12, 2)").replace('"1.50"', '"2.50"')
     text = text.replace("String(20), unique=True", "String(20)")
     return text.replace('used = "used"', 'used = "used"\n    lost = "lost"')
@@ -79,7 +85,8 @@ def test_a_migration_is_written_from_the_models(project: Project) -> None:
     for part in (
         'server_default="2.50", type_=sa.Numeric(precision=12, scale=2)',
         'op.drop_constraint(op.f("item_sku_key"), "item", type_="unique")',
-        'op.add_enum_value( enum_schema="public", enum_name="item_state", new_value="lost", )',
+        'op.create_check_constraint(op.f("item_price_positive_check"), "item", "price > 0")',
+        "op.execute(\"ALTER TYPE item_state ADD VALUE 'lost' AFTER 'used'\")",
     ):
         assert part in changed_body
     assert NOTHING in nothing
@@ -140,4 +147,32 @@ def test_a_downgrade_is_refused_where_it_would_delete_data(project: Project) -> 
         for name in where
     ]
     assert kept == head
+    assert sql(project.url, "SELECT version_num FROM alembic_version") == []
+
+
+def test_a_downgrade_in_development_asks_on_a_terminal(project: Project) -> None:
+    project.migrate()
+
+    def downgrade(answer: str) -> "subprocess.CompletedProcess[str]":
+        terminal, stdin = pty.openpty()
+        os.write(terminal, f"{answer}\n".encode())
+        return subprocess.run(
+            [project.environment.folder / "bin" / "python", "-m", "alembic", "downgrade", "-1"],
+            cwd=project.folder,
+            env=project.variables(environment="local"),
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    refused = downgrade("")
+    kept = sql(project.url, "SELECT version_num FROM alembic_version")
+    agreed = downgrade("y")
+
+    question = "A downgrade deletes data of postgresql://"
+    assert question in refused.stdout
+    assert "Nothing was changed." in refused.stdout
+    assert (refused.returncode, kept) == (255, [(project.head,)])
+    assert (agreed.returncode, agreed.stderr) == (0, "")
     assert sql(project.url, "SELECT version_num FROM alembic_version") == []

@@ -22,6 +22,7 @@ TABLES = [
     'op.create_table("book", sa.Column("id", sa.Integer(), primary_key=True),',
     '    *[sa.Column(name, sa.Text()) for name in ("author", "shelf", "isbn")],',
     '    sa.Column("author_id", sa.Integer()))',
+    """op.execute("CREATE TYPE order_status AS ENUM ('draft', 'placed')")""",
 ]
 # The page says in words that this one is an index built "as above".
 UNIQUE_INDEX = [

@@ -75,6 +75,16 @@ def test_a_service_recovers_when_postgres_comes(
         assert served.process.poll() is None
 
 
+def test_a_local_service_with_a_database_elsewhere_is_warned_about_once(serve: Serve) -> None:
+    url = "postgresql://app:hunter2@nowhere.invalid/app?sslmode=require"
+
+    with serve("uvicorn", POSTGRES_URL=url, ENVIRONMENT="local", LOG_FORMAT="json") as served:
+        served.wait_until_it_answers("/health/live")
+
+        sentence = "ENVIRONMENT is local, but the database is on another machine:"
+        assert served.said.count(sentence) == 1
+
+
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [

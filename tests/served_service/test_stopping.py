@@ -1,6 +1,8 @@
 """How a service ends when it is told to, and when it is killed."""
 
+import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -75,6 +77,30 @@ def test_without_drain_a_service_ends_at_once_with_0(
 
         assert ended_after < DRAIN_SECONDS
         assert (code, served.left()) == (0, [])
+
+
+@pytest.mark.parametrize("imported", ["fastapi", "sqlalchemy", "app.server.shutdown"])
+def test_a_sigterm_before_start_up_is_complete_ends_a_service_with_0(
+    serve: Serve, migrated: Callable[[], str], imported: str
+) -> None:
+    variables = {"PYTHONPROFILEIMPORTTIME": "1", "SHUTDOWN_DRAIN_SECONDS": "0"}
+    with serve("uvicorn", POSTGRES_URL=migrated(), **variables) as served:
+        line = re.compile(rf"\| +{imported}$", re.MULTILINE)  # of each module that is imported
+        serving.until(lambda: line.search(served.said), f"{imported} is imported")
+        served.process.send_signal(signal.SIGTERM)
+
+        assert served.wait() == 0
+
+
+def test_workers_end_when_their_parent_is_killed(serve: Serve, migrated: Callable[[], str]) -> None:
+    with serve("two workers", POSTGRES_URL=migrated()) as served:
+        served.wait_until_it_answers("/health/ready")
+        served.process.kill()
+        served.wait()
+
+        assert served.left() == []
+        with socket.create_server(("127.0.0.1", served.port)):  # the next one can have the port
+            pass
 
 
 def test_a_second_sigterm_stops_at_once(serve: Serve, migrated: Callable[[], str]) -> None:

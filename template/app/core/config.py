@@ -1,6 +1,8 @@
 """Configuration: every value that the service reads from its environment."""
 
 import os
+import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.core.postgres_url import normalize
+from app.core.postgres.url import is_on_this_machine, normalize
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
@@ -18,6 +20,8 @@ def _normalize(url: SecretStr) -> SecretStr:
 
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_normalize)]
+# Names with commas between them; `*.` stands for any subdomain, `*` alone for every host.
+TRUSTED_HOSTS = r"^(\*|(\*\.)?[A-Za-z0-9.:-]+(,(\*\.)?[A-Za-z0-9.:-]+)*)$"
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -63,6 +67,9 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(default=1_048_576, ge=0)
     body_timeout_seconds: Seconds = 30
+    request_timeout_seconds: Seconds = 60
+    trusted_hosts: str = Field(default="*", pattern=TRUSTED_HOSTS)
+    hsts_seconds: int = Field(default=0, ge=0)
     ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
 
@@ -74,6 +81,13 @@ class Settings(BaseSettings):
         if self.shutdown_drain_seconds is not None:
             return self.shutdown_drain_seconds
         return 0 if self.environment in ("local", "test") else 5
+
+    @property
+    def may_be_production(self) -> bool:
+        """Whether ENVIRONMENT seems forgotten: no terminal, and a database elsewhere, by TLS."""
+        url = self.postgres_url.get_secret_value()
+        elsewhere = re.search(r"[?&]sslmode=(require|verify-)", url) and not is_on_this_machine(url)
+        return self.environment == "local" and bool(elsewhere) and not sys.stdout.isatty()
 
     @model_validator(mode="after")
     def _refuse_unsafe_combinations(self) -> Self:

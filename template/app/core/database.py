@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -13,15 +13,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapper, RelationshipProperty
 
+from app.core.callbacks import add_callback, call_back
 from app.core.config import Settings
 from app.core.engine import open_engine
-from app.core.logger import logger
 from app.core.read_session import ReadSession
 from app.core.sqlstate import RETRYABLE, sqlstate
 
 T = TypeVar("T")
-
-AFTER_COMMIT = "after_commit"
 
 
 class Base(DeclarativeBase):
@@ -68,11 +66,7 @@ class Database:
         # cost each write an extra task.
         async with session.begin():
             yield session
-        for callback in session.info.get(AFTER_COMMIT, []):
-            try:
-                await callback()
-            except Exception:  # the transaction is committed, and the response must say so
-                logger.exception("An after_commit callback failed.")
+        await call_back(session)
 
     def read(self) -> AsyncSession:
         """A session on which Postgres refuses writes (SQLSTATE 25006). A read is one round trip.
@@ -99,12 +93,16 @@ class Database:
             attempt += 1
 
 
-def after_commit(session: AsyncSession, callback: Callable[[], Awaitable[None]]) -> None:
+def after_commit(
+    session: AsyncSession, callback: Callable[[], Awaitable[None]], *, timeout_seconds: float = 5
+) -> None:
     """Call and await `callback` once the session's transaction is committed, never otherwise.
 
-    For e-mails, events, caches. The response waits for it. A callback that fails is logged.
+    For e-mails, events, caches. Once at most: not after the rollback of the savepoint around it,
+    nor when the process ends first. The response waits for it; one that fails, or is cancelled
+    after `timeout_seconds`, is logged.
     """
-    session.info.setdefault(AFTER_COMMIT, []).append(callback)
+    add_callback(session, callback, timeout_seconds=timeout_seconds)
 
 
 def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[AsyncSession]:
@@ -129,8 +127,11 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One request, one transaction: commit on return, roll back on any exception."""
     database: Database = request.app.state.database
-    async with database.session() as session:
+    session = database.async_session_factory()
+    async with session.begin():
         yield session
+    with suppress(asyncio.CancelledError):  # committed: the response must say so
+        await call_back(session)
 
 
 async def get_read_session(request: Request) -> AsyncSession:

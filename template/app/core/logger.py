@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import sys
 from collections.abc import Iterable
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -11,19 +10,12 @@ import structlog
 from pydantic import SecretStr
 from pydantic_core import to_json
 from structlog.stdlib import ProcessorFormatter
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from app.core.config import Settings
+from app.core.redaction import LONGEST_VALUE, Redaction
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
-
-# Credentials that are not among our settings: passwords in any URL, and headers that carry them.
-CREDENTIALS = re.compile(
-    r"""(://[^/\s:@'"]*:)[^\s'"\\@]+(?=@)"""
-    r"""|(\b(?:authorization|cookie)\\*['"]?\s*[:=,]\s*b?\\*['"]?)[^'"\\\r\n@]+""",
-    re.IGNORECASE,
-)
-SIGNS_OF_CREDENTIALS = ("://", "authorization", "cookie")
 
 
 def _to_json(line: object, **_: object) -> str:
@@ -37,15 +29,8 @@ SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso"),
 ]
-JSON: list[Processor] = [
-    ProcessorFormatter.remove_processors_meta,
-    structlog.processors.format_exc_info,
-    structlog.processors.JSONRenderer(serializer=_to_json),
-]
-TEXT: list[Processor] = [
-    ProcessorFormatter.remove_processors_meta,
-    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-]
+JSON = structlog.processors.JSONRenderer(serializer=_to_json)
+TEXT = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 structlog.configure(
     processors=[
@@ -71,23 +56,32 @@ class StdoutHandler(logging.Handler):
             self.handleError(record)
 
 
-class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    """Redacts secrets in the finished line: a filter would miss tracebacks and child loggers."""
+class RedactingFormatter(ProcessorFormatter):
+    """Redacts secrets in the finished line: a filter would miss tracebacks and child loggers.
 
-    def __init__(self, secrets: Iterable[str], processors: list[Processor]) -> None:
+    Shortens long values first: clients decide how long some of them are.
+    """
+
+    def __init__(self, secrets: Iterable[str], renderer: Processor) -> None:
+        self.redaction = Redaction(secrets)
+        processors: list[Processor] = [
+            self.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            self._shorten,
+            renderer,
+        ]
         super().__init__(processors=processors, foreign_pre_chain=SHARED)
-        self.words = sorted(secrets, key=len, reverse=True)
-        words = "|".join(map(re.escape, self.words))
-        self.secrets = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        # Most lines hold no secret, and this check takes a tenth of a substitution's time.
-        if any(word in line for word in self.words):
-            line = self.secrets.sub("***", line)
-        if any(sign in line.lower() for sign in SIGNS_OF_CREDENTIALS):
-            line = CREDENTIALS.sub(r"\1\2***", line)
-        return line
+        return self.redaction.redact(super().format(record))
+
+    def _shorten(self, _: object, __: str, event: EventDict) -> EventDict:
+        for name, value in event.items():
+            if not isinstance(value, int | float | None):
+                text = value if isinstance(value, str) else _to_json(value)
+                if len(text) > LONGEST_VALUE:
+                    event[name] = self.redaction.shorten(text)
+        return event
 
 
 def secrets_of(settings: Settings) -> set[str]:

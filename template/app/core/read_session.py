@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, inspect, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.orm import Session, SessionTransaction
 
 from app.core.sqlstate import is_stale_statement
 
@@ -15,14 +15,34 @@ class ReadSession(Session):
     """Takes a connection for each statement and returns it at once.
 
     So it needs no clean-up, which would cost each request a generator and a task, and it works
-    while a response streams. To run several statements on one connection, open a transaction first;
-    otherwise SQLAlchemy raises `InvalidRequestError`:
+    while a response streams. What needs one connection for longer, such as rows that stream, needs
+    a read-only transaction, and raises `InvalidRequestError` without one:
 
         async with session.begin():
-            connection = await session.connection()
+            async for item in await session.stream_scalars(select(Item)):
+                ...
     """
 
+    def begin(self, nested: bool = False) -> SessionTransaction:
+        if nested:
+            self.connection()  # raises without a transaction, which nobody would end
+        if self.in_transaction():
+            return super().begin(nested)
+        transaction = super().begin()
+        try:  # the engine's own level is AUTOCOMMIT
+            self.connection(execution_options={"isolation_level": "READ COMMITTED"})
+        except BaseException:
+            transaction.close()
+            raise
+        return transaction
+
     def execute(self, *arguments: Any, **options: Any) -> Any:
+        streams = options.get("execution_options", {}).get("stream_results")
+        if streams and not self.in_transaction():
+            raise InvalidRequestError(
+                "A read session streams rows only in a transaction, which keeps its connection:"
+                " write `async with session.begin():` around the loop, or read page by page."
+            )
         return self._run(super().execute, *arguments, **options)
 
     def scalar(self, *arguments: Any, **options: Any) -> Any:
@@ -50,7 +70,7 @@ class ReadSession(Session):
             return self._run_once(method, *arguments, **options)
 
     def _run_once(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        transaction = self.begin()
+        transaction = super().begin()
         try:
             return method(*arguments, **options)
         finally:

@@ -3,24 +3,25 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.core.database import ReadSessionDep, SessionDep
 from app.core.errors import problems
 from app.core.pagination import After, Limit, Page, PageRead
+from app.core.schemas import Text
 from app.items import service
 from app.items.models import Item
-from app.items.schemas import ItemCreate, ItemRead, ItemUpdate
+from app.items.schemas import ItemCreate, ItemRead, ItemSummary, ItemUpdate
 
 router = APIRouter(prefix="/items")
 
 
-@router.get("", response_model=PageRead[ItemRead])
+@router.get("", response_model=PageRead[ItemSummary])
 async def list_items(
     session: ReadSessionDep,
     after: After,
     limit: Limit = 20,
-    name_prefix: Annotated[str, Query(max_length=100)] = "",
+    name_prefix: Annotated[Text, Query(max_length=100)] = "",
 ) -> Page[Item]:
     """List items, oldest first, a page at a time."""
     return await service.list_items(session, limit=limit, after=after, name_prefix=name_prefix)
@@ -33,10 +34,12 @@ async def get_item(session: ReadSessionDep, item_id: uuid.UUID) -> Item:
 
 
 @router.post("", response_model=ItemRead, status_code=201, responses=problems(409))
-async def create_item(session: SessionDep, data: ItemCreate, response: Response) -> Item:
+async def create_item(
+    session: SessionDep, data: ItemCreate, request: Request, response: Response
+) -> Item:
     """Create an item. Its name must not be taken."""
     item = await service.create_item(session, data)
-    response.headers["Location"] = f"{router.prefix}/{item.id}"
+    response.headers["Location"] = request.url_for("get_item", item_id=item.id).path
     return item
 
 

@@ -2,18 +2,30 @@ import uuid
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import to_json
 
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-Attributes = dict[str, JsonValue]
+from app.core.schemas import JsonObject, Name, RequestModel
+
+LARGEST_ATTRIBUTES = 16_384
 
 
-class ItemCreate(BaseModel):
+def _limit_size(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What takes long to write as JSON would keep all other requests waiting."""
+    if len(to_json(attributes)) > LARGEST_ATTRIBUTES:
+        raise ValueError(f"must not be larger than {LARGEST_ATTRIBUTES} bytes as JSON")
+    return attributes
+
+
+Attributes = Annotated[JsonObject, AfterValidator(_limit_size)]
+
+
+class ItemCreate(RequestModel):
     name: Name
-    attributes: Attributes = {}
+    attributes: Attributes = Field(default={})
 
 
-class ItemUpdate(BaseModel):
+class ItemUpdate(RequestModel):
     """What is left out stays as it is."""
 
     # The factories are never used (`exclude_unset`): they make a field optional, but not null.
@@ -21,11 +33,22 @@ class ItemUpdate(BaseModel):
     attributes: Attributes = Field(default_factory=dict)
 
 
+class ItemSummary(BaseModel):
+    """An item of a list: without its attributes, which make it large."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
 class ItemRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
     name: str
-    attributes: Attributes
+    attributes: dict[str, JsonValue]
     created_at: datetime
     updated_at: datetime

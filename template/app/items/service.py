@@ -4,6 +4,7 @@ import uuid
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from app.core.errors import NotFoundError
 from app.core.pagination import Cursor, Page
@@ -14,8 +15,9 @@ from app.items.schemas import ItemCreate, ItemUpdate
 async def list_items(
     session: AsyncSession, *, limit: int, after: Cursor | None = None, name_prefix: str = ""
 ) -> Page[Item]:
-    """Items, oldest first."""
-    statement = select(Item).order_by(Item.created_at, Item.id).limit(limit + 1)
+    """Items without their attributes, oldest first."""
+    statement = select(Item).options(defer(Item.attributes, raiseload=True))
+    statement = statement.order_by(Item.created_at, Item.id).limit(limit + 1)
     if after is not None:
         statement = statement.where(tuple_(Item.created_at, Item.id) > after)
     if name_prefix:

@@ -45,7 +45,7 @@ def _describe_operation(operation: dict[str, Any]) -> None:
     """Only an operation with a body refuses bodies. Every error is a problem."""
     responses = operation["responses"]
     if "requestBody" in operation:
-        for status, response in problems(400, 408, 413).items():
+        for status, response in problems(400, 408, 413, 415).items():
             responses.setdefault(str(status), response)
     for status, response in responses.items():
         if status >= "400":

@@ -2,63 +2,35 @@
 
 import re
 import time
-from contextvars import ContextVar
-from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import Engine, event
+from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.core.errors import problem_response
 from app.core.logger import logger
+from app.core.postgres.statements import count_statements
+from app.server.error_handlers import answer_uncaught, is_routed
+from app.server.response_headers import ResponseHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
-
-
-@dataclass
-class Statements:
-    """How many statements a request ran, and how long they took."""
-
-    count: int = 0
-    seconds: float = 0
-    started: float = 0
-
-
-_statements: ContextVar[Statements | None] = ContextVar("statements", default=None)
-
-
-def count_statements() -> Statements:
-    """Count the statements that this context runs from here on."""
-    statements = Statements()
-    _statements.set(statements)
-    return statements
-
-
-@event.listens_for(Engine, "before_cursor_execute")
-def _start_statement(*_: object) -> None:
-    if statements := _statements.get():
-        statements.count += 1
-        statements.started = time.perf_counter()
-
-
-@event.listens_for(Engine, "after_cursor_execute")
-def _end_statement(*_: object) -> None:
-    if statements := _statements.get():
-        statements.seconds += time.perf_counter() - statements.started
 
 
 class RequestLog:
     """The outermost middleware: every answer has an id, every request one line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: ResponseHeaders) -> None:
         self.app = app
+        self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD" and not is_routed(scope, "HEAD"):
+            scope = {**scope, "method": "GET"}
         request_id = _request_id(scope)
         clear_contextvars()
         bind_contextvars(request_id=request_id)
@@ -70,26 +42,28 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
-            await send(message)
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                self.headers.add(headers, scope)
+                await send(message)
+                if method == "HEAD":
+                    await send({"type": "http.response.body"})
+            elif method != "HEAD":
+                await send(message)
 
         try:
             await self.app(scope, receive, send_with_id)
-        except Exception:
+        except Exception as error:
             if status is not None:  # too late for another answer: the server disconnects
                 raise
-            handler = getattr(scope.get("endpoint"), "__qualname__", None)
-            logger.exception("Unhandled exception.", handler=handler, route=_route(scope))
-            response = problem_response(
-                500, "Internal error. Quote the request id when you report it."
-            )
+            response = await answer_uncaught(Request(scope), error)
             await response(scope, receive, send_with_id)
         finally:
             route = _route(scope)
             log = logger.debug if route.startswith("/health/") else logger.info
             log(
                 "request",
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=status,
                 duration_ms=round((time.perf_counter() - started) * 1000, 1),

@@ -1,6 +1,7 @@
 """A shutdown that loses no request: report "not ready" first, stop accepting connections later."""
 
 import asyncio
+import multiprocessing
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +23,17 @@ def drain_on_sigterm(state: ServiceState, *, delay_seconds: float) -> Iterator[N
     | second SIGTERM         | uvicorn stops at once, without waiting for requests               |
     | SIGINT (Ctrl-C)        | uvicorn's own handler, no delay                                   |
     | SIGTERM after a SIGINT | ignored: uvicorn's reloader sends it to its child after a Ctrl-C  |
+    | uvicorn's parent dies  | uvicorn stops, gracefully: no worker keeps the port               |
     """
     stop, interrupt = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     if not callable(stop) or not callable(interrupt):  # no server around us: a test, or a script
         yield
         return
-    loop = asyncio.get_running_loop()
-    interrupted = False
+    loop, parent, interrupted = asyncio.get_running_loop(), multiprocessing.parent_process(), False
+
+    def on_orphaned(sentinel: int) -> None:
+        loop.remove_reader(sentinel)
+        stop(signal.SIGINT, None)
 
     def on_sigint(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted
@@ -48,10 +53,14 @@ def drain_on_sigterm(state: ServiceState, *, delay_seconds: float) -> Iterator[N
             stop(signal.SIGINT, frame)
         state.draining = True
 
+    if parent:
+        loop.add_reader(parent.sentinel, on_orphaned, parent.sentinel)
     signal.signal(signal.SIGTERM, on_sigterm)
     signal.signal(signal.SIGINT, on_sigint)
     try:
         yield
     finally:
+        if parent:
+            loop.remove_reader(parent.sentinel)
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, interrupt)

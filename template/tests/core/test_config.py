@@ -125,6 +125,25 @@ def test_make_dev_and_the_service_read_the_same_env_file(
     assert urls == ["postgresql://u@elsewhere/db"] * 2
 
 
+@pytest.mark.parametrize(
+    ("environment", "url", "expected"),
+    [
+        ("local", "postgresql://app@db.example.org/app?sslmode=require", True),
+        ("local", "postgresql://app@localhost,db.example.org/app?sslmode=verify-full", True),
+        ("production", "postgresql://app@db.example.org/app?sslmode=require", False),
+        ("local", "postgresql://app@db.example.org/app", False),
+        ("local", "postgresql://app@[::1]:5433,127.0.0.1/app?sslmode=require", False),
+        ("local", "postgresql:///app?host=/tmp&sslmode=require", False),
+    ],
+)
+def test_a_local_service_with_a_database_elsewhere_may_be_production(
+    environment: str, url: str, expected: bool
+) -> None:
+    settings = Settings.model_validate({"environment": environment, "postgres_url": url})
+
+    assert settings.may_be_production == expected
+
+
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHUTDOWN_DRAIN_SECONDS", "")
 

@@ -180,6 +180,9 @@ async def test_of_many_who_want_a_name_at_once_one_gets_it(committing_client: As
         ({"name": None}, "/body/name"),
         ({"name": "lamp", "attributes": None}, "/body/attributes"),
         ({"name": "lamp", "attributes": []}, "/body/attributes"),
+        ({"name": "lamp", "attributes": {"size": 1e300}}, "/body/attributes"),
+        ({"name": " "}, "/body/name"),
+        ({"name": "lamp", "colour": "red"}, "/body/colour"),
     ],
 )
 async def test_an_item_that_is_not_valid_is_refused(
@@ -212,7 +215,16 @@ async def test_a_change_leaves_the_rest_as_it_is(client: AsyncClient) -> None:
     assert (await client.get(f"/items/{item['id']}")).json() == changed.json()
 
 
-@pytest.mark.parametrize("body", [{"name": None}, {"attributes": None}, {"name": ""}])
+async def test_a_prefix_that_postgres_cannot_hold_is_refused(client: AsyncClient) -> None:
+    response = await client.get("/items", params={"name_prefix": "\0"})
+
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/query/name_prefix"]
+
+
+@pytest.mark.parametrize(
+    "body", [{"name": None}, {"attributes": None}, {"name": ""}, {"nam": "torch"}]
+)
 async def test_a_change_to_nothing_is_refused(client: AsyncClient, body: dict[str, object]) -> None:
     item = (await client.post("/items", json={"name": "lamp"})).json()
 
@@ -267,9 +279,9 @@ async def test_a_change_and_a_deletion_at_once_are_both_answered(
         responses = await asyncio.gather(
             *(
                 committing_client.request(
-                    method, url, json={"attributes": {}} if method == "PATCH" else None
+                    method, url, json={"attributes": {"size": size}} if method == "PATCH" else None
                 )
-                for method in methods
+                for size, method in enumerate(methods)
             )
         )
         answers = [(method, r.status_code) for method, r in zip(methods, responses, strict=True)]

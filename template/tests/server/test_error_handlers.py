@@ -1,12 +1,19 @@
 """What a client is told when something goes wrong, and nothing else."""
 
+import json
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException
 from httpx2 import AsyncClient
+from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.testing import capture_logs
+
+from app.core.database import ReadSessionDep
+from app.core.errors import UnavailableError
 
 ID = {"X-Request-ID": "test-request-1"}
 
@@ -57,7 +64,7 @@ async def test_an_unknown_url_is_a_problem(client: AsyncClient) -> None:
 async def test_a_wrong_method_is_a_problem(client: AsyncClient) -> None:
     response = await client.delete("/health/live", headers=ID)
 
-    assert response.headers["Allow"] == "GET"
+    assert response.headers["Allow"] == "GET, HEAD"
     assert response.json() == {
         "type": "about:blank",
         "title": "Method Not Allowed",
@@ -101,6 +108,18 @@ async def test_an_invalid_request_is_a_problem_that_names_each_value(
     }
 
 
+async def test_a_hundred_invalid_values_are_named_at_most(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.post("/things")
+    async def create_thing(data: list[int]) -> None: ...
+
+    response = await client.post("/things", json=["x"] * 1000)
+
+    pointers = [error["pointer"] for error in response.json()["errors"]]
+    assert pointers == [f"/body/{number}" for number in range(100)]
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -125,14 +144,73 @@ async def test_an_error_of_something_else_is_not_told_as_the_database_s(
     ]
 
 
-async def test_a_service_that_is_not_available_logs_why(app: FastAPI, client: AsyncClient) -> None:
+@pytest.fixture
+def lines(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """What the service has logged since the last call."""
+
     @app.get("/things")
-    async def fail() -> None:
+    async def wait() -> None:
         raise PoolTimeoutError("all are taken")
 
-    with capture_logs() as lines:
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+async def test_an_outage_is_one_traceback_and_a_short_line_for_each_request(
+    client: AsyncClient, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    for _ in range(3):
         await client.get("/things")
 
-    [line] = [line for line in lines if line["log_level"] == "error"]
-    assert line["event"] == "The database is not available. Try again."
-    assert isinstance(line["exc_info"].__cause__, PoolTimeoutError)
+    errors = [line for line in lines() if line["level"] == "error"]
+    assert [line.pop("exception", "").splitlines()[-1:] for line in errors] == [
+        ["sqlalchemy.exc.TimeoutError: all are taken"],
+        [],
+        [],
+    ]
+    assert {name: errors[2][name] for name in ("event", "error", "sqlstate")} == {
+        "event": "The database is not available. Try again.",
+        "error": "sqlalchemy.exc.TimeoutError",
+        "sqlstate": None,
+    }
+
+
+async def test_the_next_outage_has_a_traceback_of_its_own(
+    app: FastAPI, client: AsyncClient, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    await client.get("/things")
+    app.state.unavailable_at -= 61
+    await client.get("/things")
+
+    assert len([line for line in lines() if "exception" in line]) == 2
+
+
+async def test_a_503_takes_600_bytes_of_log(
+    committing_app: FastAPI, committing_client: AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @committing_app.get("/things/{thing_id}")
+    async def fail(session: ReadSessionDep, thing_id: int) -> None:
+        await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    await committing_client.get("/things/7")
+    capsys.readouterr()
+    response = await committing_client.get("/things/7")
+
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    written = [line for line in lines if '"httpx2"' not in line]  # which the test itself uses
+    assert response.status_code == 503
+    assert [json.loads(line).get("sqlstate") for line in written] == ["57P01", None]
+    assert len("".join(written).encode()) <= 600
+
+
+async def test_a_503_of_a_handler_has_its_traceback(app: FastAPI, client: AsyncClient) -> None:
+    error = UnavailableError("The mail server is away.")
+
+    @app.get("/things")
+    async def fail() -> None:
+        raise error
+
+    with capture_logs() as lines:
+        response = await client.get("/things")
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert [line.get("exc_info") for line in lines if line["log_level"] == "error"] == [error]

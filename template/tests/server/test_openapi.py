@@ -47,4 +47,4 @@ def test_operations_with_a_body_tell_how_a_body_is_refused(app: FastAPI) -> None
 
     responses = app.openapi()["paths"]["/things"]["post"]["responses"]
 
-    assert sorted(responses) == ["200", "400", "408", "413", "422", "500", "503"]
+    assert sorted(responses) == ["200", "400", "408", "413", "415", "422", "500", "503"]

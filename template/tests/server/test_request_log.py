@@ -1,18 +1,17 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
-from sqlalchemy import (
-    text,
-)
+from sqlalchemy import text
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
-from app.core.database import (
-    SessionDep,
-)
+from app.core.database import SessionDep
+from app.core.errors import ConflictError
 
 ID = {"X-Request-ID": "test-request-1"}
 
@@ -123,3 +122,56 @@ async def test_what_a_request_binds_to_the_log_ends_with_it(
     await client.get("/things")
 
     assert bound == [["request_id"], ["request_id"]]
+
+
+async def test_head_is_answered_as_get_without_a_body(app: FastAPI, client: AsyncClient) -> None:
+    @app.get("/things/{thing_id}")
+    async def get_thing(thing_id: int) -> str:
+        return "lamp"
+
+    with capture_logs() as lines:
+        head = await client.head("/things/7")
+        missing = await client.head("/nowhere")
+        wrong = await client.head("/things/x")
+    get = await client.get("/things/7")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == get.headers["Content-Length"] == "6"
+    assert [(r.status_code, r.content) for r in (missing, wrong)] == [(404, b""), (422, b"")]
+    logged = [(line["method"], line["route"], line["status"]) for line in lines]
+    assert logged[0] == ("HEAD", "/things/{thing_id}", 200)
+
+
+async def test_a_route_may_answer_head_itself(app: FastAPI, client: AsyncClient) -> None:
+    @app.get("/things")
+    async def read() -> None:
+        raise AssertionError("must not run")
+
+    @app.head("/things")
+    async def look(response: Response) -> None:
+        response.headers["X-Count"] = "3"
+
+    assert (await client.head("/things")).headers["X-Count"] == "3"
+
+
+async def test_head_is_not_allowed_where_get_is_not(app: FastAPI, client: AsyncClient) -> None:
+    @app.post("/things")
+    async def create() -> None: ...
+
+    response = await client.head("/things")
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+
+
+async def test_an_error_of_middleware_is_a_problem(app: FastAPI, client: AsyncClient) -> None:
+    class Refuse:
+        def __init__(self, app: ASGIApp) -> None: ...
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            raise ConflictError("Not now.")
+
+    app.user_middleware.append(Middleware(Refuse))  # the innermost
+
+    response = await client.get("/health/live")
+
+    assert (response.status_code, response.json()["detail"]) == (409, "Not now.")

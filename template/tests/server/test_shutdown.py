@@ -1,6 +1,9 @@
 import asyncio
+import multiprocessing
+import os
 import signal
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -73,6 +76,23 @@ async def test_ctrl_c_is_never_delayed(server: Server, state: ServiceState) -> N
         signal.raise_signal(signal.SIGTERM)  # the reloader's, which changes nothing
 
     assert (state.draining, server.received) == (False, [signal.SIGINT])
+
+
+async def test_a_worker_stops_gracefully_when_its_parent_is_gone(
+    server: Server, state: ServiceState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentinel, end_of_the_parent = os.pipe()
+    parent = SimpleNamespace(sentinel=sentinel)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+
+    with drain_on_sigterm(state, delay_seconds=3600):
+        os.close(end_of_the_parent)
+        async with asyncio.timeout(5):
+            await server.stopped.wait()
+        await asyncio.sleep(0)  # a second SIGINT would not wait for requests
+    os.close(sentinel)
+
+    assert server.received == [signal.SIGINT]
 
 
 async def test_the_handlers_of_the_server_come_back(server: Server, state: ServiceState) -> None:

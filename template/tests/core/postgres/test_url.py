@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.config import Settings
-from app.core.postgres_url import CHOICES, HONOURED, REPLACED, UNCHANGED, normalize
+from app.core.postgres.url import CHOICES, HONOURED, REPLACED, UNCHANGED, normalize
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_each_parameter_is_treated_in_one_way() -> None:
 
 
 def test_the_table_of_parameters_is_what_happens() -> None:
-    table = (Path(__file__).parents[2] / "docs" / "postgres-url.md").read_text()
+    table = (Path(__file__).parents[3] / "docs" / "postgres-url.md").read_text()
     rows = re.findall(r"^\| (`.+?) \| (.+) \|$", table, re.MULTILINE)
     told = {name: what for names, what in rows for name in re.findall(r"`(\w+)`", names)}
 

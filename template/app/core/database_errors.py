@@ -1,18 +1,16 @@
 """Translates database errors into ours. Postgres's own text goes to the log only."""
 
-import re
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
-from sqlalchemy.schema import CheckConstraint, ColumnCollectionConstraint, Constraint, Index
 
 from app.core.database import Base
 from app.core.engine import LostConnectionError
 from app.core.errors import AppError, ConflictError, InvalidError, InvalidValue, UnavailableError
 from app.core.logger import logger
+from app.core.postgres.constraints import violated, violated_columns
 from app.core.sqlstate import (
     CHECK,
     EXCLUSION,
@@ -45,12 +43,12 @@ def explain(error: Exception, method: str, given: Given) -> AppError | None:
     refused = _refused(error, code, method, given)
     if refused is not None:
         log = logger.info if refused.status_code == ConflictError.status_code else logger.warning
-        log("Postgres refused a value.", sqlstate=code, **_names(error))
+        log("Postgres refused a value.", sqlstate=code, **violated(error))
     return refused
 
 
 def _refused(error: Exception, code: str, method: str, given: Given) -> AppError | None:
-    fields = [field for field in _fields(error) if field in given]
+    fields = [field for field in violated_columns(error, Base.metadata) if field in given]
     if code in (UNIQUE, EXCLUSION):
         errors = _values(fields, "is already taken", given)
         return ConflictError("This is already taken.", errors=errors)
@@ -75,35 +73,3 @@ def _is_lost_connection(error: Exception) -> bool:
 
 def _values(fields: list[str], why: str, given: Given) -> list[InvalidValue]:
     return [InvalidValue(pointer=given[field], detail=f"{field} {why}") for field in fields]
-
-
-def _cause(error: Exception) -> Any:
-    """asyncpg's own error."""
-    return getattr(getattr(error, "orig", None), "__cause__", None)
-
-
-def _names(error: Exception) -> dict[str, str | None]:
-    names = ("table_name", "column_name", "constraint_name")
-    return {name: getattr(_cause(error), name, None) for name in names}
-
-
-def _fields(error: Exception) -> list[str]:
-    """The columns of the constraint that was violated; none if it is not of our models."""
-    column, constraint_name = (_names(error)[name] for name in ("column_name", "constraint_name"))
-    if column:
-        return [column]
-    for table in Base.metadata.tables.values():
-        constraints: list[Constraint | Index] = [*table.constraints, *table.indexes]
-        for constraint in constraints:
-            if constraint.name == constraint_name:
-                return _columns(constraint)
-    return []
-
-
-def _columns(constraint: Constraint | Index) -> list[str]:
-    if isinstance(constraint, CheckConstraint):  # knows no columns when it is written as text
-        words = re.findall(r"\w+", str(constraint.sqltext))
-        return [column.name for column in constraint.table.columns if column.name in words]
-    if isinstance(constraint, ColumnCollectionConstraint | Index):
-        return [column.name for column in constraint.columns]
-    return []

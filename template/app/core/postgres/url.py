@@ -4,9 +4,10 @@ Source: https://www.postgresql.org/docs/current/libpq-connect.html (PostgreSQL 1
 `docs/postgres-url.md` has the table of all parameters.
 """
 
+import os
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 URL = re.compile(
     r"postgres(?:ql)?(?:\+\w+)?://(?:(?P<credentials>[^@/]*)@)?"
@@ -50,6 +51,7 @@ REPLACED = (
     *("keepalives_count", "tcp_user_timeout"),
 )
 LAST_PORT = 65535
+ON_THIS_MACHINE = re.compile(r"(/.*|localhost|127\.[\d.]+|\[?::1\]?)?(:\d*)?")
 
 
 def normalize(url: str) -> str:
@@ -75,6 +77,14 @@ def normalize(url: str) -> str:
             f"?{urlencode(parameters, quote_via=quote)}" if parameters else "",
         )
     )
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether each host of a normalized URL is a Unix socket or a loopback address."""
+    hosts = URL.sub(r"\g<hosts>", url).split(",")
+    hosts += dict(parse_qsl(url.partition("?")[2])).get("host", "").split(",")
+    named = [unquote(host) for host in hosts if host] or [os.environ.get("PGHOST", "")]
+    return all(map(ON_THIS_MACHINE.fullmatch, named))
 
 
 def _check_hosts(hosts: str) -> None:

@@ -130,8 +130,9 @@ async def test_a_refusal_is_logged_without_values(
     }
 
 
+@pytest.mark.parametrize("where", ["in a flush", "in a savepoint", "at the commit"])
 async def test_a_row_that_another_request_changed_first_is_a_conflict(
-    app: FastAPI, client: AsyncClient, things: None
+    app: FastAPI, client: AsyncClient, things: None, where: str
 ) -> None:
     @app.post("/things")
     async def change(session: SessionDep) -> None:
@@ -140,6 +141,11 @@ async def test_a_row_that_another_request_changed_first_is_a_conflict(
         await session.flush()
         await session.execute(text("DELETE FROM thing"))
         thing.name = "rug"
+        if where == "in a savepoint":
+            async with session.begin_nested():
+                await session.flush()
+        if where == "in a flush":
+            await session.flush()
 
     response = await client.post("/things")
 

@@ -1,0 +1,57 @@
+"""What follows a commit. Features use `after_commit` of `database.py` instead."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
+
+from app.core.logger import logger
+
+AFTER_COMMIT = "after_commit"
+
+
+class Callback(NamedTuple):
+    """What to call, for how long at most, and the transaction or savepoint that it belongs to."""
+
+    call: Callable[[], Awaitable[None]]
+    timeout_seconds: float
+    transaction: SessionTransaction | None
+
+
+def add_callback(
+    session: AsyncSession, call: Callable[[], Awaitable[None]], *, timeout_seconds: float
+) -> None:
+    """Keep a call for `call_back`; a rollback of the present transaction or savepoint drops it."""
+    transaction = session.sync_session.get_nested_transaction()
+    transaction = transaction or session.sync_session.get_transaction()
+    callbacks = session.info.setdefault(AFTER_COMMIT, [])
+    callbacks.append(Callback(call, timeout_seconds, transaction))
+
+
+async def call_back(session: AsyncSession) -> None:
+    """Await the callbacks of a session whose transaction is committed, in order."""
+    callbacks: list[Callback] = session.info.pop(AFTER_COMMIT, [])
+    for callback in callbacks:
+        try:
+            async with asyncio.timeout(callback.timeout_seconds):
+                await callback.call()
+        except asyncio.CancelledError:
+            logger.exception("An after_commit callback was cancelled.")
+            raise
+        except Exception:  # the transaction is committed, and the response must say so
+            logger.exception("An after_commit callback failed.")
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _drop_callbacks(session: Session, rolled_back: SessionTransaction) -> None:
+    if callbacks := session.info.get(AFTER_COMMIT):
+        callbacks[:] = [c for c in callbacks if not _is_inside(c.transaction, rolled_back)]
+
+
+def _is_inside(transaction: SessionTransaction | None, outer: SessionTransaction) -> bool:
+    return transaction is not None and (
+        transaction is outer or _is_inside(transaction.parent, outer)
+    )

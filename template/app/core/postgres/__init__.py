@@ -1,0 +1,1 @@
+"""Parts of the core that know Postgres and nothing else of the service."""
