@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 
@@ -53,11 +54,25 @@ def carry(
     merged = {file.path: file.content for file in files if file.is_merged}
     told = [_conflicting(file) for file in files if not file.is_merged]
     for path, rewritten in rewrite_all(releases, merged):
+        left = rewritten.left
         if rewritten.content != merged[path]:
             _write(service.folder, path, rewritten.content, was_sorted=path in were_sorted)
-        if rewritten.changes or rewritten.left:
-            told.append(Carried(path, rewritten.changes, rewritten.left))
+            left = _relocated(left, merged[path], (service.folder / path).read_bytes())
+        if rewritten.changes or left:
+            told.append(Carried(path, rewritten.changes, left))
     return sorted(told, key=lambda file: file.path)
+
+
+def _relocated(left: list[Left], before: bytes, after: bytes) -> list[Left]:
+    """With the lines of the file as it is after the rewriting. A line that changed is told as the
+    first one in its place."""
+    old, new = before.splitlines(), after.splitlines()
+    lines = {
+        first + offset + 1: there + (offset if kind == "equal" else 0) + 1
+        for kind, first, last, there, _ in SequenceMatcher(None, old, new).get_opcodes()
+        for offset in range(last - first)
+    }
+    return [Left(lines.get(each.line, each.line), each.reason) for each in left]
 
 
 def _files(folder: Path, releases: Sequence[Moves], render: str = "") -> Iterator[_File]:

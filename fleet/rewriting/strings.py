@@ -1,21 +1,33 @@
 """Rewrites moved names in strings, such as the targets of patches in tests."""
 
 import re
+from collections.abc import Mapping
 
 import libcst as cst
 
+from fleet.rewriting.bindings import Binding
 from fleet.rewriting.finder import Finder, parts
-from fleet.rewriting.findings import gone
-from fleet.rewriting.resolution import Moved
+from fleet.rewriting.findings import Findings, gone
+from fleet.rewriting.resolution import Moved, Names
+from fleet.rewriting.scopes import Free
 
 PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 BEGINNING = re.compile(r"((?:[^\W\d]\w*\.)+)(?:$|[%{])")
 TYPE = re.compile(r"[\w.\[\], |]{1,200}")
 BY_STRING = {"getattr", "setattr", "delattr", "hasattr"}
+# Functions that take a module's path; elsewhere "app.health" may be anything, such as a metric.
+BY_PATH = BY_STRING | {"patch", "import_module", "importorskip", "getLogger", "get_logger"}
 
 
 class Strings(Finder):
-    """Rewrites strings that are a whole path. Reports other strings with moved names."""
+    """Rewrites strings that are a whole path: of two parts only where a path is expected. Reports
+    other strings with moved names."""
+
+    def __init__(
+        self, known: Mapping[int, Binding], names: Names, free: Free, findings: Findings
+    ) -> None:
+        super().__init__(known, names, free, findings)
+        self._expected: set[int] = set()
 
     def visit_FormattedStringText(self, node: cst.FormattedStringText) -> None:
         self._built(node, node.value)
@@ -31,6 +43,8 @@ class Strings(Finder):
             self._type(node, value)
 
     def visit_Call(self, node: cst.Call) -> None:
+        if (parts(node.func) or [""])[-1] in BY_PATH:
+            self._expected.update(id(argument.value) for argument in node.args)
         match [argument.value for argument in node.args]:
             case [thing, cst.SimpleString() as text, *_]:
                 self._attribute(node, parts(thing), text.raw_value)
@@ -46,6 +60,9 @@ class Strings(Finder):
     def _path(self, node: cst.SimpleString, value: str, moved: Moved) -> None:
         if moved.reason:
             self.leave(node, gone(moved))
+            return
+        if _size(value) == 2 and id(node) not in self._expected:
+            self.leave(node, _in_a_string(moved))
             return
         self.edit(node, f"{node.prefix}{node.quote}{moved.path(value)}{node.quote}")
         self.findings.note(moved)
@@ -76,8 +93,12 @@ class Strings(Finder):
         """Report a moved name in a string, which does not follow the file's imports."""
         moved = self.names.resolve(path)
         if moved and _size(moved.old) > known:
-            now = gone(moved) if moved.reason else f"{moved.old} is {moved.new} now"
-            self.leave(node, f"{now}; here it is named in a string")
+            self.leave(node, _in_a_string(moved))
+
+
+def _in_a_string(moved: Moved) -> str:
+    now = gone(moved) if moved.reason else f"{moved.old} is {moved.new} now"
+    return f"{now}; here it is named in a string"
 
 
 def _size(path: str) -> int:

@@ -194,6 +194,10 @@ CASES = {
         'import app.health\n\nx: "app.health.Probe"\n',
         'import app.server.health\n\nx: "app.server.health.Probe"\n',
     ),
+    "a module named in a call that takes paths": (
+        'importlib.import_module("app.health")\n',
+        'importlib.import_module("app.server.health")\n',
+    ),
     "lines that end as on Windows": (
         "from app.core.middleware import BodyLimits, RequestLog\r\nx = 1\r\n",
         "from app.server.body_limits import BodyLimits\r\n"

@@ -98,6 +98,16 @@ def test_what_is_left_is_told_with_its_line(fleet: Fleet, shop: Path) -> None:
     assert (shop / "books/routes.py").read_text() == text
 
 
+def test_the_told_line_is_that_of_the_rewritten_file(fleet: Fleet, shop: Path) -> None:
+    text = f'{ROUTES}\n\ntarget = f"core.gone.{{os}}"\n'
+    write(shop, {"books/routes.py": text})
+
+    run = fleet(shop, "service", "update")
+
+    assert f"{LEFT}- books/routes.py:9: core.gone.... is a name that is built" in run.output
+    assert (shop / "books/routes.py").read_text().splitlines()[8] == 'target = f"core.gone.{os}"'
+
+
 def test_a_branch_and_its_pull_request_have_it(fleet: Fleet, shop: Path, tmp_path: Path) -> None:
     body = tmp_path / "body.md"
 

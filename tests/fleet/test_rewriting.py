@@ -82,6 +82,10 @@ LEFT = {
             "now, but errors means other things too",
         ),
     ),
+    "a string of two parts that may be anything": (
+        'metrics.count("app.health")\n',
+        Left(1, "app.health is app.server.health now; here it is named in a string"),
+    ),
     "a type in quotes with something around it": (
         'from app.core import errors\n\nx: "list[errors.add_error_handlers]"\n',
         Left(
