@@ -21,13 +21,13 @@ demo: $(UV) ## Render a service into build/demo and run it (PORT=9000 make demo)
 	@MAKE_COMMAND="make demo" $(MAKE) --no-print-directory -C build/demo dev
 
 test: $(UV) check ## Check, and run the tests (minutes)
-	@$(RUN) pytest -n auto -m "not system"
+	@$(RUN) pytest -n auto --dist worksteal -m "not system"
 
 test-fast: $(UV) ## Run the fast tests (seconds)
-	@$(RUN) pytest -n auto -m "not slow and not system"
+	@$(RUN) pytest -n auto --dist worksteal -m "not slow and not system"
 
 test-full: $(UV) check ## Check, and run the tests in full size
-	@$(RUN) pytest -n auto -m "not system" --full
+	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
 test-system: $(UV) ## Run the tests that need Debian packages: Postgres 15, Chromium
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \

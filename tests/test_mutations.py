@@ -81,13 +81,6 @@ def run_tests(
     )
 
 
-def test_the_tests_of_a_service_pass(copy: Path, environment: Environment) -> None:
-    result = run_tests(copy, environment)
-
-    assert result.returncode == 0, result.stdout
-    assert re.fullmatch(r"(\d+) passed in .*", result.stdout.splitlines()[-1])
-
-
 def test_the_tests_of_a_service_notice(
     mutation: Mutation, copy: Path, environment: Environment
 ) -> None:

@@ -141,6 +141,17 @@ EDITS: list[Edit] = [
 ]
 
 
+def edit_in_many_places(service: Path) -> None:
+    """Every edit that needs the example, one after the other."""
+    for edit in EDITS:
+        if edit is not delete_the_example:
+            edit(service)
+
+
+# The same edits in fewer services.
+FEW_EDITS: list[Edit] = [nothing, edit_in_many_places, delete_the_example]
+
+
 def made(edit: Edit, rendered: Path, destination: Path) -> Path:
     """A service of its own, with the edit made and committed."""
     service = services.own(rendered, destination)

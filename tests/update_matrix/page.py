@@ -26,7 +26,8 @@ else is byte for byte what a fresh copy with that edit is. Each cell tells how m
 The seeds of {seeds} pass `make check test` on the core of the newest version.
 
 The presets {presets} are in [releases/](../releases).
-`make test` tries each edit from three releases with one of them; `make test-full` tries all.
+`make test` makes all edits in three services of each release, with one preset each;
+`make test-full` tries all cases.
 """
 CASE = re.compile(r"fresh_service\[(?P<release>v[\d.]+)-(?P<preset>\w+)-(?P<edit>\w+)\]")
 
