@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.support.serving import dev_module, free_port, processes, until
+from tests.support.serving import children, dev_module, free_port, processes, until
 
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # as `pg_ctl stop -m` calls them
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
@@ -100,7 +100,7 @@ class FaultyPostgres:
         assert self.server
         pid = self.server.pid
         os.kill(pid, signal.SIGSTOP)  # first, so that it has no further children
-        pids = [pid, *self._children()]
+        pids = [pid, *children(pid)]
         try:
             for child in pids[1:]:
                 os.kill(child, signal.SIGSTOP)
@@ -109,12 +109,6 @@ class FaultyPostgres:
             for stopped in reversed(pids):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(stopped, signal.SIGCONT)
-
-    def _children(self) -> list[int]:
-        assert self.server
-        command = ["ps", "-o", "pid=", "--ppid", str(self.server.pid)]
-        listed = subprocess.run(command, capture_output=True, text=True, check=True)
-        return [int(pid) for pid in listed.stdout.split()]
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """How a service ends when it is told to, and when it is killed."""
 
+import os
 import re
 import signal
 import socket
@@ -101,6 +102,20 @@ def test_workers_end_when_their_parent_is_killed(serve: Serve, migrated: Callabl
         assert served.left() == []
         with socket.create_server(("127.0.0.1", served.port)):  # the next one can have the port
             pass
+
+
+def test_a_worker_that_is_killed_is_replaced(serve: Serve, migrated: Callable[[], str]) -> None:
+    with serve("two workers", POSTGRES_URL=migrated()) as served:
+        served.wait_until_it_answers("/health/ready")
+        worker = serving.children(served.process.pid)[-1]
+        os.kill(worker, signal.SIGKILL)
+
+        def is_replaced() -> bool:
+            found = serving.children(served.process.pid)
+            return worker not in found and len(found) == 3  # two, and multiprocessing's tracker
+
+        serving.until(is_replaced, "another worker runs")
+        assert served.get("/items").status_code == 200
 
 
 def test_a_second_sigterm_stops_at_once(serve: Serve, migrated: Callable[[], str]) -> None:

@@ -80,6 +80,14 @@ def processes(column: str, value: str) -> list[str]:
     ]
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, the oldest first."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True
+    )
+    return sorted(int(number) for number in listed.stdout.split())
+
+
 @dataclass
 class Served:
     """A process that serves on a port, in a process group of its own."""
