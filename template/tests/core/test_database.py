@@ -63,6 +63,20 @@ async def test_a_request_that_raises_is_rolled_back(
     assert await names(database) == []
 
 
+async def test_a_statement_that_times_out_in_a_savepoint_leaves_the_transaction(
+    database: Database, things: None
+) -> None:
+    async with database.session() as session:
+        session.add(Thing(name="lamp"))
+        await session.flush()
+        with pytest.raises(DBAPIError):
+            async with session.begin_nested():
+                await session.execute(text("SET LOCAL statement_timeout = 10"))
+                await session.execute(text("SELECT pg_sleep(60)"))
+
+    assert await names(database) == ["lamp"]
+
+
 async def test_a_request_that_is_cancelled_is_rolled_back(
     app: FastAPI, client: AsyncClient, database: Database, things: None
 ) -> None:
