@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,17 @@ def test_the_start_of_a_service_does_not_pay_for_alembic(
     code += "import app.main, sys; sys.exit('alembic' in sys.modules)"
 
     environment.run(service, str(environment.folder / "bin" / "python"), "-c", code)
+
+
+@pytest.mark.slow
+def test_the_cost_of_hostile_text_is_measured(service: Path, environment: Environment) -> None:
+    script = str(ROOT / "benchmarks/redaction.py")
+
+    run = environment.run(service, str(environment.folder / "bin" / "python"), "-P", script, ".")
+
+    rows = [re.fullmatch(r"\| `.+` \| (\d+\.\d\d) \|", line) for line in run.stdout.splitlines()]
+    assert len(rows) == 8
+    assert all(rows)
 
 
 @asynccontextmanager
