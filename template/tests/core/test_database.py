@@ -69,10 +69,11 @@ async def test_a_statement_that_times_out_in_a_savepoint_leaves_the_transaction(
     async with database.session() as session:
         session.add(Thing(name="lamp"))
         await session.flush()
+        savepoint = await session.begin_nested()
+        await session.execute(text("SET LOCAL statement_timeout = 10"))
         with pytest.raises(DBAPIError):
-            async with session.begin_nested():
-                await session.execute(text("SET LOCAL statement_timeout = 10"))
-                await session.execute(text("SELECT pg_sleep(60)"))
+            await session.execute(text("SELECT pg_sleep(60)"))
+        await savepoint.rollback()
 
     assert await names(database) == ["lamp"]
 
