@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ from dev.binaries import PostgresUnavailable, find_binaries
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("POSTGRES_URL", "DATABASE_URL")
+SECONDS_BETWEEN_SIGNALS = 0.5
 USAGE = "Usage: python -m dev.run COMMAND [ARGUMENT ...], or python -m dev.run --reset"
 
 
@@ -54,9 +56,14 @@ def run(command: Sequence[str | Path]) -> int:
     child: subprocess.Popen[bytes] | None = None
 
     def forward(signal_number: int, _: FrameType | None) -> None:
-        # Once only: a second SIGINT makes uvicorn stop at once.
-        if child and not (signal_number == signal.SIGINT and _terminal_signals_children()):
+        if child and signal_number == signal.SIGTERM:
             child.send_signal(signal_number)
+        elif child and not _terminal_signals_children():
+            # Not at once: whoever signals the process group has signalled the child too, and two
+            # signals within a millisecond can stop uvicorn's reloader for ever.
+            later = threading.Timer(SECONDS_BETWEEN_SIGNALS, child.send_signal, [signal_number])
+            later.daemon = True
+            later.start()
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

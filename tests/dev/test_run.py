@@ -29,6 +29,17 @@ print(subprocess.run(psql, capture_output=True, text=True).stdout.strip(), len(s
 sys.exit(3)
 """
 
+# Ends when it has had two signals, and tells whether they came together.
+TWICE = """
+import signal, time
+times = []
+signal.signal(signal.SIGINT, lambda *_: times.append(time.monotonic()))
+print("ready", flush=True)
+while len(times) < 2:
+    time.sleep(0.01)
+print("together" if times[1] - times[0] < 0.1 else "apart", flush=True)
+"""
+
 
 def url_given_to_a_command(service: Service) -> str:
     done = service.run("-m", "dev.run", sys.executable, *PRINT_URL)
@@ -139,6 +150,18 @@ def test_a_signal_reaches_the_command_and_postgres_stays_until_it_has_ended(
 
     assert process.communicate(timeout=20) == ("still there 1\n", "")
     assert process.returncode == 3
+
+
+def test_a_process_group_that_is_interrupted_gets_no_second_signal_at_once(
+    service: Service,
+) -> None:
+    service.env["POSTGRES_URL"] = ELSEWHERE
+    process = service.start("-m", "dev.run", sys.executable, "-c", TWICE, own_session=True)
+    assert read_line(process) == "ready\n"
+
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.communicate(timeout=20) == ("apart\n", "")
 
 
 def test_ctrl_c_in_a_terminal_reaches_the_command_once_and_not_postgres(service: Service) -> None:
