@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from benchmarks.plan import RAW, SERVICE, USUAL, Contender, item_path
 
@@ -12,7 +12,7 @@ WATCHED = ("name", "attributes")
 
 def check(contender: Contender, url: str) -> None:
     """Raises `AssertionError` if an answer differs from the service's."""
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx2.Client(base_url=url, trust_env=False) as client:
         _check_reads(client)
         _check_writes(client)
         if contender in {RAW, USUAL, SERVICE}:  # the others have no error handling
@@ -22,7 +22,7 @@ def check(contender: Contender, url: str) -> None:
 def cursors(url: str) -> list[str]:
     """Cursors at different places in the list of items."""
     found: list[str] = []
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx2.Client(base_url=url, trust_env=False) as client:
         while len(found) < 9:
             query = {"limit": "100", **({"after": found[-1]} if found else {})}
             found.append(client.get("/items", params=query).json()["next"])
@@ -46,7 +46,7 @@ def listed(number: int) -> dict[str, Any]:
     return {name: value for name, value in item(number).items() if name != "attributes"}
 
 
-def _check_reads(client: httpx.Client) -> None:
+def _check_reads(client: httpx2.Client) -> None:
     one = client.get(item_path(1000))
     assert (one.status_code, one.json()) == (200, item(1000)), one.text
     first = client.get("/items?limit=2").json()
@@ -55,7 +55,7 @@ def _check_reads(client: httpx.Client) -> None:
     assert second["items"] == [listed(3), listed(4)], second
 
 
-def _check_writes(client: httpx.Client) -> None:
+def _check_writes(client: httpx2.Client) -> None:
     sent = {"name": f"{uuid4()}", "attributes": {"watts": [5, 7.5]}}
     created = client.post("/items", json=sent)
     assert created.status_code == 201, created.text
@@ -69,7 +69,7 @@ def _check_writes(client: httpx.Client) -> None:
     }, again.text
 
 
-def _check_errors(client: httpx.Client) -> None:
+def _check_errors(client: httpx2.Client) -> None:
     absent = f"/items/{uuid4()}"
     answers = {
         404: client.get(absent),

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 
 from benchmarks import checks, database
 from benchmarks.load import load
@@ -114,7 +114,7 @@ def _round_trips(work: str, server: Server, wire: Wire) -> float:
     """The mean per request. The first requests, which prepare statements, do not count."""
     cursors = checks.cursors(server.url)
     counts = []
-    with httpx.Client(base_url=server.url, trust_env=False) as client:
+    with httpx2.Client(base_url=server.url, trust_env=False) as client:
         for _ in range(2):
             before = wire.round_trips
             for _ in range(COUNTED):

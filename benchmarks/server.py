@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from benchmarks.plan import Contender, item_path
 from tests.support.serving import clean_environment, free_port, stop_group
@@ -105,9 +105,9 @@ def import_seconds(contender: Contender, service: Path, postgres_url: str) -> fl
 def _wait(url: str) -> float:
     """The seconds until the server answers from its database."""
     started = time.perf_counter()
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx2.Client(base_url=url, trust_env=False) as client:
         while time.perf_counter() < started + 60:
-            with contextlib.suppress(httpx.TransportError):
+            with contextlib.suppress(httpx2.TransportError):
                 client.get(item_path(1)).raise_for_status()
                 return time.perf_counter() - started
             time.sleep(0.005)

@@ -6,7 +6,7 @@ from collections import Counter
 from http import HTTPStatus
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from tests.served_service.conftest import create
@@ -129,8 +129,8 @@ def test_of_80_who_want_a_name_at_once_one_gets_it_and_nobody_waits_in_vain(
     body = {"name": uuid4().hex}
 
     async def write() -> list[int]:
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(
+        limits = httpx2.Limits(max_connections=None)
+        async with httpx2.AsyncClient(
             base_url=served.url, trust_env=False, limits=limits, timeout=30
         ) as client:
             answers = await asyncio.gather(*(client.post("/items", json=body) for _ in range(80)))

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-import httpx
+import httpx2
 
 from tests.support.services import ROOT
 
@@ -96,17 +96,17 @@ class Served:
     port: int
     output: Path
     errors: Path
-    clients: list[httpx.Client] = field(default_factory=list)
+    clients: list[httpx2.Client] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        with httpx.Client(base_url=self.url, trust_env=False, timeout=20) as client:
+    def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        with httpx2.Client(base_url=self.url, trust_env=False, timeout=20) as client:
             return client.request(method, path, **options)
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
+    def get(self, path: str, **options: Any) -> httpx2.Response:
         return self.request("GET", path, **options)
 
     def answers(self, path: str, status: int = 200) -> bool:
@@ -114,7 +114,7 @@ class Served:
         assert self.process.poll() is None, self.said
         try:
             return self.get(path).status_code == status
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
     def wait_until_it_answers(self, path: str, status: int = 200) -> None:

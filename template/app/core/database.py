@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from sqlalchemy import MetaData, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapper, RelationshipProperty
+from starlette.requests import HTTPConnection
 
 from app.core.callbacks import add_callback, call_back
 from app.core.config import Settings
@@ -124,9 +125,9 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         yield Database(write, probe, session_factory(write), reading)
 
 
-async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
-    """One request, one transaction: commit on return, roll back on any exception."""
-    database: Database = request.app.state.database
+async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """One request or websocket, one transaction: commit on return, roll back on any exception."""
+    database: Database = connection.app.state.database
     session = database.async_session_factory()
     async with session.begin():
         yield session
@@ -134,9 +135,9 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
         await call_back(session)
 
 
-async def get_read_session(request: Request) -> AsyncSession:
-    """One request, one session that cannot write."""
-    database: Database = request.app.state.database
+async def get_read_session(connection: HTTPConnection) -> AsyncSession:
+    """One request or websocket, one session that cannot write."""
+    database: Database = connection.app.state.database
     return database.read()
 
 

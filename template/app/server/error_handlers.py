@@ -4,11 +4,12 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
+from starlette.requests import HTTPConnection
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -22,7 +23,7 @@ OUTAGE_ENDS_AFTER_SECONDS = 60
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-async def answer_app_error(_: Request, error: AppError) -> Response:
+async def answer_app_error(_: HTTPConnection, error: AppError) -> Response:
     """Also logs a 5xx, with its traceback."""
     if error.status_code >= 500:
         logger.error(error.detail, exc_info=error)
@@ -35,13 +36,13 @@ def _problem_of(error: AppError) -> Response:
     )
 
 
-async def answer_http_exception(request: Request, error: HTTPException) -> Response:
+async def answer_http_exception(request: HTTPConnection, error: HTTPException) -> Response:
     """Errors of FastAPI itself, such as an unknown URL, and of `raise HTTPException(...)`."""
     if error.status_code < 400:  # a redirect, or "not modified"
         return Response(status_code=error.status_code, headers=error.headers)
     sentences = {
         "Not Found": f"There is nothing at {request.url.path}.",
-        "Method Not Allowed": f"{request.method} is not possible at {request.url.path}.",
+        "Method Not Allowed": f"{method_of(request)} is not possible at {request.url.path}.",
         "Content Too Large": too_large(request.scope),
     }
     detail = sentences.get(error.detail, str(error.detail))
@@ -59,13 +60,19 @@ def too_large(scope: Scope) -> str:
     return f"The body must not be larger than {scope.get(MAX_BODY_SIZE_SCOPE_KEY)} bytes."
 
 
+def method_of(connection: HTTPConnection) -> str:
+    return str(connection.scope.get("method", "WEBSOCKET"))
+
+
 def is_routed(scope: Scope, method: str) -> bool:
     """Whether there is a route for this method at the path of the request."""
     routes = scope["app"].router.routes
     return any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
 
 
-async def answer_invalid_request(_: Request, error: RequestValidationError) -> Response:
+async def answer_invalid_request(
+    _: HTTPConnection, error: RequestValidationError | WebSocketRequestValidationError
+) -> Response:
     """Name each value that pydantic refuses, without repeating the value."""
     errors = [
         InvalidValue(pointer=_pointer(problem["loc"]), detail=problem["msg"])
@@ -79,9 +86,9 @@ def _pointer(location: Sequence[int | str]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
-async def answer_database_error(request: Request, error: Exception) -> Response:
+async def answer_database_error(request: HTTPConnection, error: Exception) -> Response:
     """Answer errors that the client can act on; others are unhandled exceptions."""
-    explained = explain(error, request.method, _given(request))
+    explained = explain(error, method_of(request), _given(request))
     if explained is None:
         raise error
     if isinstance(explained, UnavailableError):
@@ -101,7 +108,7 @@ def _log_unavailable(state: ServiceState, detail: str, error: BaseException) -> 
     logger.error(detail, error=name, sqlstate=code, exc_info=error if began else None)
 
 
-def _given(request: Request) -> dict[str, str]:
+def _given(request: HTTPConnection) -> dict[str, str]:
     """Where each value of the request is, by its name."""
     # Only a body that FastAPI has read: to read another one here could wait for ever.
     body = getattr(request, "_json", None)
@@ -115,7 +122,7 @@ def _given(request: Request) -> dict[str, str]:
     }
 
 
-async def answer_uncaught(request: Request, error: Exception) -> Response:
+async def answer_uncaught(request: HTTPConnection, error: Exception) -> Response:
     """Answer the errors of middleware, and those that nobody expected: these without a detail."""
     if isinstance(error, AppError):
         return await answer_app_error(request, error)
@@ -131,4 +138,5 @@ def add_error_handlers(app: FastAPI) -> None:
     app.exception_handler(AppError)(answer_app_error)
     app.exception_handler(HTTPException)(answer_http_exception)
     app.exception_handler(RequestValidationError)(answer_invalid_request)
+    app.exception_handler(WebSocketRequestValidationError)(answer_invalid_request)
     app.exception_handler(SQLAlchemyError)(answer_database_error)

@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import Database
 from app.core.logger import logger
-from app.server.revisions import NotReadyError, code_revisions, database_revision
+from app.core.postgres.revisions import NotReadyError, code_revisions, database_revision
 
 NO_ANSWER = "The database does not answer."
 

@@ -6,17 +6,17 @@ Starlette's middleware inside limits host and size: its plain texts become probl
 import asyncio
 import math
 
-from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import UnavailableError, problem_response
 from app.server.error_handlers import too_large
 
 
-async def refuse_large_body(request: Request) -> None:
+async def refuse_large_body(request: HTTPConnection) -> None:
     """A dependency of every route: a handler that reads no body does not work in vain."""
     length = request.headers.get("content-length", "0")
     limit = request.scope.get(MAX_BODY_SIZE_SCOPE_KEY, math.inf)

@@ -1,63 +1,54 @@
-"""Gives each request an id and a log line, and answers unhandled exceptions. Plain ASGI."""
+"""Gives each request and websocket an id and a log line, and answers unhandled exceptions."""
 
 import re
 import time
+from dataclasses import dataclass
 from uuid import uuid4
 
-from fastapi import Request
+from fastapi import WebSocketDisconnect
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.core.logger import logger
 from app.core.postgres.statements import count_statements
-from app.server.error_handlers import answer_uncaught, is_routed
+from app.server.error_handlers import answer_uncaught, is_routed, method_of
 from app.server.response_headers import ResponseHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+ACCEPTED = 101  # a websocket's handshake, in HTTP
+INTERNAL_ERROR, POLICY_VIOLATION = 1011, 1008  # codes of RFC 6455
 
 
 class RequestLog:
-    """The outermost middleware: every answer has an id, every request one line."""
+    """The outermost middleware, plain ASGI: every answer has an id, every request one line."""
 
     def __init__(self, app: ASGIApp, headers: ResponseHeaders) -> None:
         self.app = app
         self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        method = scope["method"]
+        method = method_of(HTTPConnection(scope))
         if method == "HEAD" and not is_routed(scope, "HEAD"):
             scope = {**scope, "method": "GET"}
         request_id = _request_id(scope)
         clear_contextvars()
         bind_contextvars(request_id=request_id)
-        started = time.perf_counter()
-        statements = count_statements()
-        status: int | None = None
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                self.headers.add(headers, scope)
-                await send(message)
-                if method == "HEAD":
-                    await send({"type": "http.response.body"})
-            elif method != "HEAD":
-                await send(message)
-
+        answer = _Answer(scope, send, method, request_id, self.headers)
+        started, statements = time.perf_counter(), count_statements()
         try:
-            await self.app(scope, receive, send_with_id)
+            await self.app(scope, receive, answer.send)
+        except WebSocketDisconnect:
+            pass  # the client has gone
         except Exception as error:
-            if status is not None:  # too late for another answer: the server disconnects
+            if answer.status not in (None, ACCEPTED):  # too late: the server disconnects
                 raise
-            response = await answer_uncaught(Request(scope), error)
-            await response(scope, receive, send_with_id)
+            response = await answer_uncaught(HTTPConnection(scope), error)
+            await response(scope, receive, answer.send)
         finally:
             route = _route(scope)
             log = logger.debug if route.startswith("/health/") else logger.info
@@ -65,11 +56,45 @@ class RequestLog:
                 "request",
                 method=method,
                 route=route,
-                status=status,
+                status=answer.status,
                 duration_ms=round((time.perf_counter() - started) * 1000, 1),
                 sql_count=statements.count,
                 sql_ms=round(statements.seconds * 1000, 1),
             )
+
+
+@dataclass
+class _Answer:
+    """Adds headers to a response or handshake, and remembers its status."""
+
+    scope: Scope
+    to_client: Send
+    method: str
+    request_id: str
+    headers: ResponseHeaders
+    status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"].removeprefix("websocket.")
+        if self.status == ACCEPTED and kind.startswith("http."):
+            await self._close(message)
+        elif kind in ("accept", "http.response.start"):
+            self.status = message.get("status", ACCEPTED)
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            headers["X-Request-ID"] = self.request_id
+            self.headers.add(headers, self.scope)
+            await self.to_client(message)
+            if self.method == "HEAD":
+                await self.to_client({"type": "http.response.body"})
+        elif self.method != "HEAD":
+            self.status = self.status or 403  # a websocket that is closed, not accepted
+            await self.to_client(message)
+
+    async def _close(self, problem: Message) -> None:
+        """An open websocket takes no response any more: its code says whose fault it was."""
+        if status := problem.get("status"):
+            code = INTERNAL_ERROR if status >= 500 else POLICY_VIOLATION
+            await self.to_client({"type": "websocket.close", "code": code, "reason": ""})
 
 
 def _request_id(scope: Scope) -> str:

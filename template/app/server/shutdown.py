@@ -21,7 +21,7 @@ def drain_on_sigterm(state: ServiceState, *, delay_seconds: float) -> Iterator[N
     |------------------------|-------------------------------------------------------------------|
     | first SIGTERM          | not ready at once; uvicorn stops, gracefully, after the delay     |
     | second SIGTERM         | uvicorn stops at once, without waiting for requests               |
-    | SIGINT (Ctrl-C)        | uvicorn's own handler, no delay                                   |
+    | SIGINT (Ctrl-C)        | not ready at once; uvicorn's own handler, no delay                |
     | SIGTERM after a SIGINT | ignored: uvicorn's reloader sends it to its child after a Ctrl-C  |
     | uvicorn's parent dies  | uvicorn stops, gracefully: no worker keeps the port               |
     """
@@ -33,11 +33,12 @@ def drain_on_sigterm(state: ServiceState, *, delay_seconds: float) -> Iterator[N
 
     def on_orphaned(sentinel: int) -> None:
         loop.remove_reader(sentinel)
+        state.draining = True
         stop(signal.SIGINT, None)
 
     def on_sigint(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted
-        interrupted = True
+        interrupted = state.draining = True
         interrupt(number, frame)
 
     def on_sigterm(_: int, frame: FrameType | None) -> None:

@@ -25,7 +25,7 @@ from app.core.database import (
     open_database,
 )
 from app.core.engine import LostConnectionError, connect_arguments
-from app.server.revisions import code_revisions, database_revision
+from app.core.postgres.revisions import code_revisions, database_revision
 from tests.things import Thing
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
 from app.core.database import Database
+from app.core.postgres.revisions import Revisions
 from app.server import readiness
-from app.server.revisions import Revisions
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.sqlstate import FORBIDDEN, UNDEFINED_TABLE, sqlstate
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 STATE = text("""
     SELECT pg_is_in_recovery(), array_agg(version_num::text ORDER BY version_num)

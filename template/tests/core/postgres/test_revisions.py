@@ -3,7 +3,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.database import Database
-from app.server.revisions import NotReadyError, code_revisions, database_revision
+from app.core.postgres.revisions import NotReadyError, code_revisions, database_revision
 
 
 async def test_a_migrated_database_is_at_the_head_of_the_code(shared_database: Database) -> None:
