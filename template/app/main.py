@@ -3,9 +3,12 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app import api
@@ -23,6 +26,8 @@ from app.server.response_headers import ResponseHeaders
 from app.server.shutdown import drain_on_sigterm
 from app.server.state import ServiceState
 
+without_docs = partial(FastAPI, docs_url=None, redoc_url=None)
+
 
 def add_middleware(app: FastAPI, settings: Settings) -> None:
     """From the inside out: what is added last sees the request first."""
@@ -36,8 +41,15 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
         body_seconds=settings.body_timeout_seconds,
         seconds=settings.request_timeout_seconds,
     )
-    docs = (app.docs_url, app.redoc_url)
-    app.add_middleware(RequestLog, headers=ResponseHeaders(settings.hsts_seconds, docs))
+    app.add_middleware(RequestLog, headers=ResponseHeaders(settings.hsts_seconds))
+    if settings.cors_origins:  # outside of all others, so that every answer has its headers
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location", "X-Request-ID"],
+        )
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -61,7 +73,8 @@ def create_app(settings: Settings) -> FastAPI:
                 yield
 
     configure_logging(settings)
-    app = FastAPI(
+    new_app = FastAPIOffline if settings.has_docs else without_docs
+    app = new_app(
         title=settings.service_name,
         description=PROJECT["description"],
         version=PROJECT["version"],

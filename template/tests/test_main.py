@@ -1,6 +1,7 @@
 import gc
 import logging
 
+import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import text
@@ -40,6 +41,30 @@ async def test_a_service_uses_its_own_database_and_log_level(settings: Settings)
 
     assert f"/{name}" in url.get_secret_value()
     assert logging.getLogger().level == logging.ERROR
+
+
+@pytest.mark.parametrize(
+    ("environment", "docs", "status"),
+    [
+        ("local", None, 200),
+        ("test", None, 200),
+        ("staging", None, 404),
+        ("production", None, 404),
+        ("production", True, 200),
+        ("local", False, 404),
+    ],
+)
+async def test_the_docs_are_for_developers_unless_a_setting_says_otherwise(
+    settings: Settings, environment: str, docs: bool | None, status: int
+) -> None:
+    app = create_app(settings.model_copy(update={"environment": environment, "docs": docs}))
+
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        answers = [(await client.get(url)).status_code for url in ("/docs", "/redoc")]
+        document = await client.get("/openapi.json")
+
+    assert answers == [status, status]
+    assert document.status_code == 200
 
 
 async def test_readiness_has_the_time_limit_of_its_settings(settings: Settings) -> None:

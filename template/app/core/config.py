@@ -22,6 +22,8 @@ def _normalize(url: SecretStr) -> SecretStr:
 PostgresUrl = Annotated[SecretStr, AfterValidator(_normalize)]
 # Names with commas between them; `*.` stands for any subdomain, `*` alone for every host.
 TRUSTED_HOSTS = r"^(\*|(\*\.)?[A-Za-z0-9.:-]+(,(\*\.)?[A-Za-z0-9.:-]+)*)$"
+# `*`, or origins with commas between them: a scheme and a host, without a path.
+CORS_ORIGINS = r"^(\*|https?://[A-Za-z0-9.:-]+(,https?://[A-Za-z0-9.:-]+)*)?$"
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     service_name: str = PROJECT["name"]
     environment: Literal["local", "test", "staging", "production"] = "local"
     debug: bool = False
+    docs: bool | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "pretty"] = "auto"
 
@@ -69,11 +72,17 @@ class Settings(BaseSettings):
     body_timeout_seconds: Seconds = 30
     request_timeout_seconds: Seconds = 60
     trusted_hosts: str = Field(default="*", pattern=TRUSTED_HOSTS)
+    cors_origins: str = Field(default="", pattern=CORS_ORIGINS)
     hsts_seconds: int = Field(default=0, ge=0)
     ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
 
     # The service's own settings:
+
+    @property
+    def has_docs(self) -> bool:
+        """`docs`; if unset, whether the service is not open to everybody."""
+        return self.environment in ("local", "test") if self.docs is None else self.docs
 
     @property
     def drain_seconds(self) -> float:

@@ -22,7 +22,7 @@ INTERNAL_ERROR, POLICY_VIOLATION = 1011, 1008  # codes of RFC 6455
 
 
 class RequestLog:
-    """The outermost middleware, plain ASGI: every answer has an id, every request one line."""
+    """Outside of all middleware but CORS: every answer has an id, every request one line."""
 
     def __init__(self, app: ASGIApp, headers: ResponseHeaders) -> None:
         self.app = app

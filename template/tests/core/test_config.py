@@ -52,6 +52,17 @@ def test_database_url_serves_where_postgres_url_is_not_set(monkeypatch: pytest.M
     assert Settings().postgres_url.get_secret_value() == "postgresql://platform/app"
 
 
+@pytest.mark.parametrize(
+    "origins",
+    ["shop.example", "https://shop.example/", "https://a.example, https://b.example", "null", "*,*"],
+)
+def test_an_origin_is_a_scheme_and_a_host(origins: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Settings(cors_origins=origins)
+
+    assert [problem["loc"] for problem in error.value.errors()] == [("cors_origins",)]
+
+
 def test_a_url_of_another_database_is_refused_without_showing_it() -> None:
     with pytest.raises(ValidationError) as error:
         Settings(postgres_url="mysql://root:hunter2@localhost/app")

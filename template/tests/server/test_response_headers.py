@@ -1,3 +1,4 @@
+import re
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -95,8 +96,12 @@ async def test_the_pages_of_the_docs_have_a_policy_for_their_content(
     client: AsyncClient, url: str
 ) -> None:
     page = await client.get(url)
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    files = {source: (await client.get(source)).status_code for source in sources}
     api = await client.get("/health/live")
 
+    assert files
+    assert set(files.values()) == {200}
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert "Content-Security-Policy" not in api.headers
 
