@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
-from app.core.config import Settings
+from app.core.config import PROJECT, Settings
 from app.core.redaction import LONGEST_VALUE, Redaction
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
@@ -62,13 +62,13 @@ class RedactingFormatter(ProcessorFormatter):
     Shortens long values first: clients decide how long some of them are.
     """
 
-    def __init__(self, secrets: Iterable[str], renderer: Processor) -> None:
+    def __init__(self, secrets: Iterable[str], *renderers: Processor) -> None:
         self.redaction = Redaction(secrets)
         processors: list[Processor] = [
             self.remove_processors_meta,
             structlog.processors.format_exc_info,
             self._shorten,
-            renderer,
+            *renderers,
         ]
         super().__init__(processors=processors, foreign_pre_chain=SHARED)
 
@@ -84,6 +84,22 @@ class RedactingFormatter(ProcessorFormatter):
         return event
 
 
+def _identify(settings: Settings) -> Processor:
+    """Adds which service a line is from, for logs of many."""
+    fields = {"service": settings.service_name, "version": PROJECT["version"]}
+    return lambda _, __, event: {**event, **fields}
+
+
+def _abbreviate(_: object, __: str, event: EventDict) -> EventDict:
+    """Makes a request one line of a terminal: `GET /items 200`, and what it took."""
+    event["timestamp"] = event["timestamp"][11:19]
+    if event["event"] == "request":
+        event["event"] = " ".join(str(event.pop(name)) for name in ("method", "route", "status"))
+        for name in ("client", "logger", "request_id", "sql_ms"):
+            event.pop(name, None)
+    return event
+
+
 def secrets_of(settings: Settings) -> set[str]:
     """Each secret setting, the passwords in its URL, and how JSON writes them."""
     values: set[str] = set()
@@ -93,6 +109,11 @@ def secrets_of(settings: Settings) -> set[str]:
             passwords = [url.password or "", *parse_qs(url.query).get("password", [])]
             values.update([secret.get_secret_value(), *passwords, *map(unquote, passwords)])
     return {form for value in values if value for form in (value, json.dumps(value)[1:-1])}
+
+
+def _is_about_a_migration(record: logging.LogRecord) -> bool:
+    """Not about Alembic's dialect, which it tells at each command."""
+    return record.levelno > logging.INFO or record.msg.startswith("Running ")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -105,7 +126,8 @@ def configure_logging(settings: Settings) -> None:
         and settings.environment in ("local", "test")
         and sys.stdout.isatty()
     )
-    formatter = RedactingFormatter(secrets_of(settings), TEXT if pretty else JSON)
+    renderers = (_abbreviate, TEXT) if pretty else (_identify(settings), JSON)
+    formatter = RedactingFormatter(secrets_of(settings), *renderers)
     handler = StdoutHandler()
     handler.setFormatter(formatter)
     root = logging.getLogger()
@@ -113,6 +135,7 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel("DEBUG" if settings.debug else settings.log_level)
     logging.captureWarnings(capture=True)
     logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")
+    logging.getLogger("alembic.runtime.migration").addFilter(_is_about_a_migration)
     # DEBUG would log every row.
     logging.getLogger("sqlalchemy").setLevel("INFO" if settings.debug else "WARNING")
     for name in ("uvicorn", "uvicorn.error"):

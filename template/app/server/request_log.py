@@ -17,6 +17,7 @@ from app.server.error_handlers import answer_uncaught, is_routed, method_of
 from app.server.response_headers import ResponseHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+QUIET = ("/health/", "/static-offline-docs")
 ACCEPTED = 101  # a websocket's handshake, in HTTP
 INTERNAL_ERROR, POLICY_VIOLATION = 1011, 1008  # codes of RFC 6455
 
@@ -50,10 +51,11 @@ class RequestLog:
             response = await answer_uncaught(HTTPConnection(scope), error)
             await response(scope, receive, answer.send)
         finally:
-            route = _route(scope)
-            log = logger.debug if route.startswith("/health/") else logger.info
+            route = _route(scope, answer.status)
+            log = logger.debug if route.startswith(QUIET) else logger.info
             log(
                 "request",
+                client=(scope.get("client") or [None])[0],
                 method=method,
                 route=route,
                 status=answer.status,
@@ -103,6 +105,13 @@ def _request_id(scope: Scope) -> str:
     return given if REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
-def _route(scope: Scope) -> str:
+def _route(scope: Scope, status: int | None) -> str:
     """The route's template, such as `/items/{item_id}`: there are too many paths to group by."""
-    return getattr(scope.get("route"), "path", "unknown")
+    if path := getattr(scope.get("route"), "path", None):
+        return str(path)
+    if status == 307:
+        return "redirect"  # to the same path with a slash at its end, or without
+    if "endpoint" in scope:  # a mount, or a document of FastAPI's
+        mount = scope["root_path"].removeprefix(scope.get("app_root_path", ""))
+        return str(mount or ("unknown" if scope["path_params"] else scope["path"]))
+    return "unknown"

@@ -54,7 +54,13 @@ def test_database_url_serves_where_postgres_url_is_not_set(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     "origins",
-    ["shop.example", "https://shop.example/", "https://a.example, https://b.example", "null", "*,*"],
+    [
+        "shop.example",
+        "https://shop.example/",
+        "https://a.example, https://b.example",
+        "null",
+        "*,*",
+    ],
 )
 def test_an_origin_is_a_scheme_and_a_host(origins: str) -> None:
     with pytest.raises(ValidationError) as error:

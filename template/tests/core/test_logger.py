@@ -1,16 +1,18 @@
 import asyncio
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from httpx2 import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.core.config import Settings
+from app.core.config import PROJECT, Settings
 from app.core.database import open_database
 from app.core.logger import configure_logging, logger
 
@@ -79,6 +81,31 @@ def test_people_get_readable_lines(capsys: pytest.CaptureFixture[str]) -> None:
     logger.info("Sold.", price=3)
 
     assert "Sold." in capsys.readouterr().out
+
+
+async def test_a_request_is_one_line_of_a_terminal(
+    client: AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(Settings(log_format="pretty"))
+
+    await client.get("/nowhere")
+
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "unknown" in line]
+    text = re.sub(r"\x1b\[\d+m", "", line)
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d \[info +\] GET unknown 404 + duration_ms=[\d.]+ sql_count=0", text
+    )
+    assert len(text) <= 80
+
+
+def test_each_line_names_the_service_and_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json", service_name="shop"))
+
+    logger.info("Sold.")
+    logging.getLogger("somebody.else").error("No.")
+
+    told = [(line["service"], line["version"]) for line in lines(capsys)]
+    assert told == [("shop", PROJECT["version"])] * 2
 
 
 @pytest.mark.parametrize("secret", ["hunt%2Fer2", "hunt/er2", URL])

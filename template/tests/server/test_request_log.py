@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
 from sqlalchemy import text
@@ -33,11 +33,43 @@ async def test_a_request_is_one_line_with_its_statements(
     assert line == {
         "event": "request",
         "log_level": "info",
+        "client": "127.0.0.1",
         "method": "GET",
         "route": "/things/{thing_id}",
         "status": 200,
         "sql_count": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "route", "status"),
+    [
+        ("GET", "/openapi.json", "/openapi.json", 200),
+        ("GET", "/docs", "/docs", 200),
+        ("GET", "/static-offline-docs/favicon.png", "/static-offline-docs", 200),
+        ("GET", "/health/live/", "redirect", 307),
+        ("PUT", "/health/live", "/health/live", 405),
+        ("POST", "/things/7", "/things/{thing_id}", 413),
+        ("GET", "/nowhere", "unknown", 404),
+        ("GET", "/plain/7", "unknown", 200),
+    ],
+)
+async def test_a_line_has_the_route_and_not_the_path(
+    app: FastAPI, client: AsyncClient, method: str, url: str, route: str, status: int
+) -> None:
+    @app.post("/things/{thing_id}", max_body_size=10)
+    async def change_thing(thing_id: int) -> None: ...
+
+    async def plain(_: Request) -> Response:
+        return Response()
+
+    app.add_route("/plain/{name}", plain)
+
+    body = b"x" * 11 if status == 413 else b""
+    with capture_logs() as lines:
+        await client.request(method, url, content=body)
+
+    assert [(line["route"], line["status"]) for line in lines] == [(route, status)]
 
 
 async def test_probes_are_logged_at_debug(client: AsyncClient) -> None:

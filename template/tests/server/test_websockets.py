@@ -99,6 +99,7 @@ async def test_a_websocket_is_one_line_with_its_id_and_statements(
     assert line == {
         "event": "request",
         "log_level": "info",
+        "client": "127.0.0.1",
         "method": "WEBSOCKET",
         "route": "/things",
         "status": 101,
