@@ -24,12 +24,12 @@ def test_hooks_come_from_the_project_alone(render: Render) -> None:
             "This is a part of an update that could not be applied: "
             "apply it by hand and delete the file.",
         ),
-        "uv-lock": ("system", "uv lock --check"),
-        "ruff-format": ("system", "uv run --frozen ruff format --force-exclude"),
-        "ruff-check": ("system", "uv run --frozen ruff check --force-exclude"),
-        "mypy": ("system", "uv run --frozen mypy"),
-        "import-contracts": ("system", "uv run --frozen lint-imports"),
-        "migrations": ("system", "uv run --frozen python -m dev.lint_migrations"),
+        "uv-lock": ("system", "make --no-print-directory lock ARGS=--check"),
+        "ruff-format": ("system", ".venv/bin/ruff format --force-exclude"),
+        "ruff-check": ("system", ".venv/bin/ruff check --force-exclude"),
+        "mypy": ("system", ".venv/bin/mypy"),
+        "import-contracts": ("system", ".venv/bin/lint-imports --no-logo"),
+        "migrations": ("system", ".venv/bin/python -m dev.lint_migrations"),
     }
 
 
@@ -41,7 +41,9 @@ def test_hooks_are_the_commands_of_make_check(render: Render) -> None:
 
     checks = re.findall(r"uv run (.*)", recipe)
     entries = [
-        hook["entry"].partition("--frozen ")[2] for hook in hooks if "--frozen" in hook["entry"]
+        hook["entry"].removeprefix(".venv/bin/")
+        for hook in hooks
+        if hook["entry"].startswith(".venv/bin/")
     ]
     assert [check.removesuffix(" --check") for check in checks] == [
         entry.removesuffix(" --force-exclude") for entry in entries

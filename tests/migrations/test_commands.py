@@ -176,3 +176,13 @@ def test_a_downgrade_in_development_asks_on_a_terminal(project: Project) -> None
     assert (refused.returncode, kept) == (255, [(project.head,)])
     assert (agreed.returncode, agreed.stderr) == (0, "")
     assert sql(project.url, "SELECT version_num FROM alembic_version") == []
+
+
+def test_an_empty_migration_is_written_without_a_database(project: Project) -> None:
+    project.url = "postgresql://nobody@127.0.0.1:1/none"
+
+    project.make("migration", "m=validate the checks", "empty=1")
+
+    written = project.migrations[-1].read_text()
+    assert '"""validate the checks.' in written
+    assert re.findall(r"def (\w+)\(\) -> None:\n    pass\n", written) == ["upgrade", "downgrade"]

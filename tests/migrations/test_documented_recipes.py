@@ -112,21 +112,20 @@ def test_the_backfill_may_be_killed_and_started_again(
         "INSERT INTO item (id, name, attributes) SELECT gen_random_uuid(), n, '{\"kept\": 1}'"
         f" FROM generate_series(1, {count}) AS n",
     )
-    [script] = [block for block in blocks if block.startswith("# scripts/backfill.py")]
-    path = project.folder / "scripts" / "backfill.py"
-    path.parent.mkdir()
+    [script] = [block for block in blocks if block.startswith("# app/scripts/backfill.py")]
+    path = project.folder / "app" / "scripts" / "backfill.py"
     path.write_text(script)
     batch = "A batch is done."
     done = 'SELECT count(*) FROM item WHERE attributes = \'{"kept": 1, "checked": false}\''
 
-    killed = project.start("scripts.backfill")
+    killed = project.start("app.scripts.backfill")
     killed.until_it_says(batch)
     killed.process.kill()
     killed.wait()
     asyncio.run(nobody_writes(project.url))
     [(done_at_first,)] = sql(project.url, done)
-    completed = project.run("scripts.backfill")
-    idle = project.run("scripts.backfill")
+    completed = project.run("app.scripts.backfill")
+    idle = project.run("app.scripts.backfill")
 
     figure("migrations: a backfill is killed", rows=count, before=done_at_first, lost=0)
     assert done_at_first % 1000 == 0
@@ -137,9 +136,9 @@ def test_the_backfill_may_be_killed_and_started_again(
     assert sql(project.url, done) == [(count,)]
     assert idle.lines(batch) == []
     for check in (["format", "--check"], ["check"]):
-        project.run("ruff", *check, "scripts")
+        project.run("ruff", *check, "app/scripts")
     if full:
-        project.run("mypy", "scripts/backfill.py")
+        project.run("mypy", "app/scripts/backfill.py")
 
 
 async def nobody_writes(url: str) -> None:
