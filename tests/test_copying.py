@@ -17,7 +17,7 @@ AFTER_COPY = """
 lamps is ready. Next:
 
   cd {folder}
-  git init && git add . && git commit -m "Start from the template"
+  git init -b main && git add . && git commit -m "Start from the template"
   make dev
 
 The first `make` writes uv.lock: commit it too.

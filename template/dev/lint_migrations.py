@@ -1,7 +1,8 @@
 """Lints the SQL of new migrations for locks that would stop the service: `make check` runs it.
 
-New migrations are those that the main branch lacks; without git, all. A comment in the migration
-waives a finding, with a reason: `# squawk-ignore ban-drop-column: unused since 1.4`.
+New migrations are those that the commit in LINT_MIGRATIONS_SINCE lacks, where CI says a push or a
+pull request begins; elsewhere those that the main branch lacks; without git, all. A comment in the
+migration waives a finding, with a reason: `# squawk-ignore ban-drop-column: unused since 1.4`.
 """
 
 import io
@@ -19,7 +20,7 @@ from alembic.script import Script, ScriptDirectory
 ROOT = Path(__file__).resolve().parent.parent
 WAIVER = re.compile(r"# squawk-ignore ([\w-]+):?[ \t]*(.*)")
 ESCAPES = re.compile(r"\x1b(\[[\d;]*m|\]8;;[^\x1b]*\x1b\\)")  # colours and links of terminals
-MAIN_BRANCHES = ("origin/HEAD", "origin/main", "main")
+MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
 
 def main() -> int:
@@ -29,7 +30,7 @@ def main() -> int:
 
 def new_migrations() -> Iterator[Script]:
     scripts = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml"))
-    known = _names_on_the_main_branch()
+    known = _names_before()
     for script in scripts.walk_revisions():
         if Path(script.path).name not in known and not script.is_merge_point:
             yield script
@@ -68,12 +69,15 @@ def _sql(script: Script) -> str:
     return sql.getvalue()
 
 
-def _names_on_the_main_branch() -> set[str]:
-    for branch in MAIN_BRANCHES:
-        if base := _git("merge-base", "HEAD", branch):
-            return {
-                Path(name).name for name in _git("ls-tree", "-r", "--name-only", base).split("\n")
-            }
+def _names_before() -> set[str]:
+    """The names of the files that are not new."""
+    since = os.environ.get("LINT_MIGRATIONS_SINCE", "")
+    questions = [["rev-parse", "--verify", "--quiet", f"{since}^0"]] if since else []
+    questions += [["merge-base", "HEAD", branch] for branch in MAIN_BRANCHES]
+    for question in questions:
+        if base := _git(*question):
+            listed = _git("ls-tree", "-r", "--name-only", base).split("\n")
+            return {Path(name).name for name in listed}
     return set()
 
 

@@ -82,9 +82,9 @@ class Service:
         (self.versions / f"2027_{slug}.py").write_text(text)
         self.head = slug
 
-    def lint(self) -> "subprocess.CompletedProcess[str]":
+    def lint(self, since: str = "") -> "subprocess.CompletedProcess[str]":
         python = self.environment.folder / "bin" / "python"
-        variables = self.environment.variables
+        variables = self.environment.variables | {"LINT_MIGRATIONS_SINCE": since}
         variables.pop("PYTHONDONTWRITEBYTECODE", None)  # bytecode halves the time
         return subprocess.run(
             [python, "-m", "dev.lint_migrations"],
@@ -206,6 +206,18 @@ def test_a_branch_behind_main_lints_only_its_own_migrations(service: Service) ->
     linted = service.lint()
 
     assert findings(linted.stdout) == {"mine": {"renaming-table"}}
+
+
+def test_a_push_to_the_main_branch_is_linted_from_where_it_began(service: Service) -> None:
+    services.commit(service.folder, "Released")
+    began = services.git(service.folder, "rev-parse", "HEAD").strip()
+    service.add("pushed", 'op.drop_column("item", "attributes")')
+    services.commit(service.folder, "Without a pull request")
+    pushed = services.git(service.folder, "rev-parse", "HEAD").strip()
+
+    assert findings(service.lint(began).stdout) == {"pushed": {"ban-drop-column"}}
+    for nothing_new in (pushed, "0" * 40, ""):  # GitLab's for a new branch; nothing, elsewhere
+        assert service.lint(nothing_new).stdout == ""
 
 
 def test_the_check_of_the_service_lints(service: Service) -> None:
