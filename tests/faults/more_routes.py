@@ -6,6 +6,7 @@ It runs in the service's environment, not in this repository's: tests serve it, 
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -72,6 +73,18 @@ async def count_connections() -> dict[str, int]:
     """How many connections are in use, whatever engines there are."""
     pools = [pool for pool in gc.get_objects() if isinstance(pool, QueuePool)]
     return {"engines": len(pools), "checked_out": sum(pool.checkedout() for pool in pools)}
+
+
+@router.get("/loop")
+async def watch_loop(seconds: Seconds) -> dict[str, float]:
+    """The longest CPU time that the loop's thread took before it came back to who waited for it."""
+    until = time.monotonic() + seconds
+    longest = 0.0
+    while time.monotonic() < until:
+        before = time.thread_time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.thread_time() - before)
+    return {"longest_block": longest}
 
 
 app = create_app(settings)
