@@ -16,7 +16,7 @@ from app.core.errors import NotFoundError
 from app.items import service
 from app.items.schemas import ItemCreate
 from app.main import create_app
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import text
 from sqlalchemy.pool import QueuePool
@@ -68,6 +68,11 @@ async def stream_rows(session: ReadSessionDep, how: str = "well") -> StreamingRe
     return StreamingResponse(lines(), media_type="text/plain")
 
 
+@router.get("/large")
+async def answer_at_length(megabytes: int) -> Response:
+    return Response(bytes(megabytes * 2**20))
+
+
 @router.get("/pools")
 async def count_connections() -> dict[str, int]:
     """How many connections are in use, whatever engines there are."""
@@ -76,15 +81,15 @@ async def count_connections() -> dict[str, int]:
 
 
 @router.get("/loop")
-async def watch_loop(seconds: Seconds) -> dict[str, float]:
-    """The longest CPU time that the loop's thread took before it came back to who waited for it."""
+async def watch_loop(seconds: Seconds) -> list[float]:
+    """The CPU time of the loop's thread each time until it came back to who waited for it."""
     until = time.monotonic() + seconds
-    longest = 0.0
+    blocks = []
     while time.monotonic() < until:
         before = time.thread_time()
         await asyncio.sleep(0.001)
-        longest = max(longest, time.thread_time() - before)
-    return {"longest_block": longest}
+        blocks.append(time.thread_time() - before)
+    return blocks
 
 
 app = create_app(settings)
