@@ -1,7 +1,7 @@
 """Writes docs/faults.md from a run of the campaigns:
 
 rm -f build/faults.jsonl
-FIGURES=build/faults.jsonl uv run pytest tests/faults --full
+FIGURES=build/faults.jsonl uv run pytest tests/faults --full  # after `make test-system`, once
 uv run python -m tests.faults.page build/faults.jsonl > docs/faults.md
 """
 
