@@ -116,6 +116,12 @@ class Service:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def most_memory(self) -> int:
+        """The largest resident set since the last call, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) * 1024
+
     def cpu_seconds(self) -> float:
         """User and system time that it has taken."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()

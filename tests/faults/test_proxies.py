@@ -96,7 +96,7 @@ def test_headers_that_come_slowly_are_cut_by_the_proxy(front: Front) -> None:
     async def campaign() -> None:
         status, seconds = await cut(front, HEADERS, b"x")
 
-        assert status in {408, None}
+        assert status == (408 if front.name == "Envoy" else None)
         assert seconds < 15
         assert front.passed == []
         figure(f"slow headers, {front.name}, limit {SECONDS} s", cut_after_seconds=seconds)
@@ -108,7 +108,8 @@ def test_headers_of_megabytes_are_refused_by_the_proxy(front: Front) -> None:
     async def campaign() -> None:
         status, _ = await cut(front, HEADERS, b"x" * 65536)
 
-        assert status in {400, 431, None}
+        # Without one, the client was writing when the proxy hung up.
+        assert status in {400 if front.name == "nginx" else 431, None}
         assert front.passed == []
 
     asyncio.run(campaign())
@@ -124,7 +125,7 @@ def test_a_body_that_does_not_arrive_is_cut_by_the_proxy(front: Front, drop: byt
     async def campaign() -> None:
         status, seconds = await cut(front, head("POST", "/items", 1000) + b"{", drop)
 
-        assert status in {408, None}
+        assert status == (408 if front.name == "Envoy" else None)
         assert seconds < 15
         how = "comes slowly" if drop else "stops"
         figure(f"a body that {how}, {front.name}, limit {SECONDS} s", cut_after_seconds=seconds)
