@@ -9,8 +9,9 @@ from starlette.types import Scope
 # Swagger UI and ReDoc come from a CDN, and begin with a script in the page.
 DOCS_POLICY = (
     "default-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com"
-    " https://fonts.gstatic.com; img-src data: https://fastapi.tiangolo.com; worker-src blob:;"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+    " https://fonts.gstatic.com; img-src data: https://cdn.redoc.ly https://fastapi.tiangolo.com;"
+    " worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
+    " object-src 'none'"
 )
 
 
