@@ -3,6 +3,8 @@
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
 SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver
+# Not installed: its service would listen on port 80.
+UNPACKED_PACKAGE := nginx
 export UV
 
 .DEFAULT_GOAL := help
@@ -29,7 +31,7 @@ test-fast: $(UV) ## Run the fast tests (seconds)
 test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
-test-system: $(UV) ## Run the tests that need Debian packages: Postgres 15, Chromium
+test-system: $(UV) build/debian ## Run the tests that need Debian packages: Postgres 15, Chromium, nginx
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
@@ -48,6 +50,12 @@ format: $(UV) ## Format, and fix what the linter can
 
 release: $(UV) ## Prepare a release in the working tree (make release VERSION=1.2.0)
 	@$(RUN) python -m releases.prepare "$(VERSION)"
+
+build/debian:
+	@rm -rf $@.part && mkdir -p $@.part
+	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGE) || \
+		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGE); }; }
+	@dpkg --extract $@.part/*.deb $@.part && mv $@.part $@
 
 .uv/bin/uv:
 	@python3 -m venv .uv && .uv/bin/pip install --quiet uv

@@ -81,3 +81,23 @@ async def test_a_service_that_has_started_leaves_little_to_the_garbage_collector
     async with app.router.lifespan_context(app):
         assert gc.get_freeze_count() > 10_000
         assert gc.get_threshold()[0] == 50_000
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+async def test_a_page_of_another_site_can_neither_write_nor_read(
+    app: FastAPI, client: AsyncClient, content_type: str | None
+) -> None:
+    """A browser sends these types, or none, without asking first."""
+
+    @app.post("/things")
+    async def create_thing(data: dict[str, str]) -> None: ...
+
+    headers = {"Origin": "https://evil.example"}
+    if content_type:
+        headers["Content-Type"] = content_type
+    response = await client.post("/things", content=b'{"name": "lamp"}', headers=headers)
+
+    assert response.status_code == 422
+    assert "Access-Control-Allow-Origin" not in response.headers

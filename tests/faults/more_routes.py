@@ -6,6 +6,7 @@ It runs in the service's environment, not in this repository's: tests serve it, 
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from app.core.errors import NotFoundError
 from app.items import service
 from app.items.schemas import ItemCreate
 from app.main import create_app
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import text
 from sqlalchemy.pool import QueuePool
@@ -67,11 +68,28 @@ async def stream_rows(session: ReadSessionDep, how: str = "well") -> StreamingRe
     return StreamingResponse(lines(), media_type="text/plain")
 
 
+@router.get("/large")
+async def answer_at_length(megabytes: int) -> Response:
+    return Response(bytes(megabytes * 2**20))
+
+
 @router.get("/pools")
 async def count_connections() -> dict[str, int]:
     """How many connections are in use, whatever engines there are."""
     pools = [pool for pool in gc.get_objects() if isinstance(pool, QueuePool)]
     return {"engines": len(pools), "checked_out": sum(pool.checkedout() for pool in pools)}
+
+
+@router.get("/loop")
+async def watch_loop(seconds: Seconds) -> list[float]:
+    """The CPU time of the loop's thread each time until it came back to who waited for it."""
+    until = time.monotonic() + seconds
+    blocks = []
+    while time.monotonic() < until:
+        before = time.thread_time()
+        await asyncio.sleep(0.001)
+        blocks.append(time.thread_time() - before)
+    return blocks
 
 
 app = create_app(settings)

@@ -116,6 +116,12 @@ class Service:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def most_memory(self) -> int:
+        """The largest resident set since the last call, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) * 1024
+
     def cpu_seconds(self) -> float:
         """User and system time that it has taken."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -169,10 +175,18 @@ class Service:
         told = {a.headers["x-request-id"] for a in answers if a.status and a.status >= 500}
         assert told <= set(failed)
 
+    @property
+    def tracebacks(self) -> int:
+        return sum("exception" in line for line in self.log)
+
     def log_bytes_per_503(self) -> float:
-        """Of a request's lines, but for the one traceback of the outage."""
+        """Of all lines of a request, except that with the traceback."""
         lines = self.served.output.read_text().splitlines(keepends=True)
-        by_id = [(json.loads(line).get("request_id"), line) for line in lines]
-        failed = {request_id for request_id, line in by_id if '"status":503' in line}
-        sizes = [len(line) for request_id, line in by_id if request_id in failed]
-        return (sum(sizes) - max(sizes)) / len(failed)
+        told = [(json.loads(line), line) for line in lines]
+        failed = {line["request_id"] for line, _ in told if line.get("status") == 503}
+        sizes = [
+            len(text)
+            for line, text in told
+            if line.get("request_id") in failed and "exception" not in line
+        ]
+        return sum(sizes) / len(failed)

@@ -67,7 +67,7 @@ def test_one_of_many_that_write_the_same_name_is_told_201_and_the_rest_409(
         assert await service.names() == {*map(str, range(names)), "crowd"}
         service.check_log([])
         figure(
-            "8 two workers, the same name",
+            "two workers, the same name",
             names=names,
             times_each=at_once,
             and_one_name_times=200,
@@ -102,7 +102,7 @@ def test_changes_and_deletions_of_an_item_at_once_are_answered(serve: Serve, ful
         assert await service.names() == set()
         service.check_log([])
         figure(
-            "8b two changes and two deletions of an item",
+            "two changes and two deletions of an item",
             items=items,
             changed=counted["PATCH", 200],
             not_found=counted["PATCH", 404],
@@ -124,7 +124,7 @@ def test_a_commit_that_fails_is_not_answered_with_success(serve: Serve, full: bo
         assert await service.sql("SELECT * FROM doomed") == []
         await service.check_that_nothing_hangs()
         service.check_log(answers)
-        figure(f"9 commits that fail ({how})", commits=times, answered_2xx=0, answered=status)
+        figure(f"commits that fail ({how})", commits=times, answered_2xx=0, answered=status)
 
     async def campaign() -> None:
         await service.execute(DOOMED)

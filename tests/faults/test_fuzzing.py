@@ -108,7 +108,7 @@ def test_requests_made_from_the_description_find_no_fault_and_no_leak(
 
     statuses = {line["status"] for line in service.log if line["event"] == "request"}
     figure(
-        "10 fuzzed requests",
+        "fuzzed requests",
         requests=meter.requests,
         statuses=" ".join(map(str, sorted(statuses))),
         rss_mb_after_warm_up=warm_bytes / 2**20,

@@ -90,7 +90,7 @@ def test_hostile_requests_are_refused_and_never_an_error_of_the_server(serve: Se
         assert (await ask(service.port, "GET", "/items")).status == 200
         service.check_log([])
         largest = max(len(a[2]) for a in others.values() if a)
-        figure("14 hostile requests", sent=len(malformed | others), largest_answer=largest)
+        figure("hostile requests", sent=len(malformed | others), largest_answer=largest)
 
     asyncio.run(campaign())
 
@@ -117,6 +117,6 @@ def test_a_service_without_free_descriptors_waits_and_recovers(serve: Serve) -> 
         seconds = await eventually(answers, "the service answers again")
         said = len(service.served.said) - len(before)
         assert spent < 1.5  # where it spins, 3
-        figure("15 no free descriptors", seconds_to_recover=seconds, log_bytes=said, cpu=spent)
+        figure("no free descriptors", seconds_to_recover=seconds, log_bytes=said, cpu=spent)
 
     asyncio.run(campaign())

@@ -25,7 +25,7 @@ def test_a_statement_that_takes_too_long_is_a_503_in_time(serve: Serve) -> None:
             assert 0.5 <= answer.seconds < 10  # the limit where nothing is set
             await service.check_that_nothing_hangs()
             service.check_log([answer])
-            figure(f"6 {method} of 30 s, statement_timeout 0.5 s", answered_after=answer.seconds)
+            figure(f"{method} of 30 s, statement_timeout 0.5 s", answered_after=answer.seconds)
 
     asyncio.run(campaign())
 
@@ -49,7 +49,7 @@ def test_a_lock_that_somebody_holds_is_a_503_in_time(serve: Serve) -> None:
         assert (read.status, afterwards.status) == (200, 200)
         await service.check_that_nothing_hangs()
         service.check_log([refused])
-        figure("6 a lock held by another, lock_timeout 0.5 s", answered_after=refused.seconds)
+        figure("a lock held by another, lock_timeout 0.5 s", answered_after=refused.seconds)
 
     asyncio.run(campaign())
 
@@ -84,7 +84,7 @@ def test_a_body_that_comes_slowly_is_a_408_in_time(serve: Serve) -> None:
         assert max(seconds) < 30  # the limit where nothing is set
         await service.check_that_nothing_hangs()
         service.check_log([])
-        figure("11 bodies that come slowly, limit 1 s", slowest_408_after=max(seconds))
+        figure("bodies that come slowly, limit 1 s", slowest_408_after=max(seconds))
 
     asyncio.run(campaign())
 
@@ -116,7 +116,7 @@ def test_a_body_that_is_too_large_is_a_413(serve: Serve) -> None:
         answers = await asyncio.gather(*(send_chunks(service.port, 32) for _ in range(10)))
         assert set(answers) == {too_large}
         service.check_log([])
-        figure("11 bodies that are too large", grown_by_mb=(service.memory() - before) / 2**20)
+        figure("bodies that are too large", grown_by_mb=(service.memory() - before) / 2**20)
 
     asyncio.run(campaign())
 
@@ -148,7 +148,7 @@ def test_connections_that_never_finish_their_headers_do_not_slow_others(
         assert beside < 2 * alone + 0.02
         service.check_log([])
         figure(
-            f"11 {count} connections with unfinished headers",
+            f"{count} connections with unfinished headers",
             median_ms_without=alone * 1000,
             median_ms_beside=beside * 1000,
         )

@@ -71,13 +71,15 @@ def test_while_postgres_is_away_there_are_only_503s_and_it_recovers_by_itself(
         assert seconds < RECOVERY_SECONDS
         assert max(answer.seconds for answer in running.answers) < RECOVERY_SECONDS
         writes = await check_afterwards(service, running)
+        assert service.tracebacks == 1
         assert service.log_bytes_per_503() <= 600
         figure(
-            f"1 Postgres stopped under load, over {over}",
+            f"Postgres stopped under load, over {over}",
             requests=len(running.answers),
             answered_503=len(running.failed),
             recovered_after_seconds=seconds,
             slowest_seconds=max(answer.seconds for answer in running.answers),
+            tracebacks=service.tracebacks,
             log_bytes_per_503=service.log_bytes_per_503(),
             **writes,
         )
@@ -103,7 +105,7 @@ def test_restarts_of_postgres_lose_no_acknowledged_write(
         assert max(recoveries) < RECOVERY_SECONDS
         writes = await check_afterwards(service, running)
         figure(
-            "2 Postgres restarted under load",
+            "Postgres restarted under load",
             restarts=len(recoveries),
             requests=len(running.answers),
             answered_503=len(running.failed),
@@ -143,7 +145,7 @@ def test_connections_that_are_terminated_fail_at_most_the_requests_in_flight(
         assert max(failures) <= clients
         writes = await check_afterwards(service, running)
         figure(
-            "3 backends terminated under load",
+            "backends terminated under load",
             rounds=rounds,
             terminated=terminated,
             requests=len(running.answers),

@@ -40,7 +40,7 @@ def test_three_hundred_requests_for_five_connections_are_answered_in_time(serve:
         await service.check_that_nothing_hangs()
         service.check_log(answers)
         figure(
-            f"4 {method} 300 times at once on a pool of 5",
+            f"{method} 300 times at once on a pool of 5",
             answered_200=counted[200],
             answered_503=counted[503],
             slowest_seconds=slowest,
@@ -90,7 +90,7 @@ def test_clients_that_hang_up_leave_nothing_behind(serve: Serve, full: bool) -> 
         service.check_log([])
         assert [line for line in service.log if line["level"] == "error"] == []
         figure(
-            "5 clients that hang up",
+            "clients that hang up",
             clients=clients,
             whole_pairs_found=len(pairs),
             connections_leaked=0,

@@ -1,7 +1,8 @@
-"""The page of promises names tests that exist."""
+"""The pages of promises and of faults name all campaigns, and tests that exist."""
 
 import re
 
+from tests.faults.page import campaigns
 from tests.support.services import ROOT
 
 
@@ -26,3 +27,20 @@ def test_every_fault_campaign_is_a_promise() -> None:
     }
 
     assert {name for name in campaigns if name not in page} == set()
+
+
+def test_the_page_of_faults_has_each_figure_of_each_campaign() -> None:
+    """`tests/faults/page.py` says how to write it anew."""
+    page = (ROOT / "docs" / "faults.md").read_text()
+    kept = {test: names for _, tests in campaigns() for test, names in tests.items()}
+
+    rows = re.findall(r"^\| .+ \| `(test_\w+)` \| (.+) \|$", page, re.MULTILINE)
+    missing = {
+        (test, name)
+        for test, cell in rows
+        for name in kept.get(test, {"no such figure"})
+        if f"{name}: " not in cell
+    }
+
+    assert {test for test, _ in rows} == set(kept)
+    assert missing == set()

@@ -147,7 +147,7 @@ def test_a_deployment_fails_no_request_of_a_client_that_obeys_readiness(
     assert ended < DRAIN_SECONDS + 1 + 5
     check_writes(answers, deployments[-1].written)
     figure(
-        f"7 SIGTERM behind a balancer, {workers} worker(s)",
+        f"SIGTERM behind a balancer, {workers} worker(s)",
         deployments=len(deployments),
         requests=len(answers),
         failed=0,
@@ -177,6 +177,6 @@ def test_a_service_that_is_killed_leaves_no_request_half_written(serve: Serve, f
             await service.check_that_nothing_hangs()
 
         writes = check_writes(answers, await service.pairs())
-        figure("7 SIGKILL during writes", kills=kills, half_written=0, **writes)
+        figure("SIGKILL during writes", kills=kills, half_written=0, **writes)
 
     asyncio.run(campaign())

@@ -7,13 +7,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
 from fleet import page
 from fleet.status import Status
 from fleet.waivers import Waiver
 from tests.fleet.conftest import Fleet
+from tests.support.browser import chromium, log
 
 TODAY = date(2026, 6, 30)
 HOSTILE = "<script>document.title = 'hacked'</script>"
@@ -87,15 +88,8 @@ def test_a_page_that_cannot_be_written_is_told(fleet: Fleet, lamps: Path) -> Non
 
 @pytest.fixture
 def browser() -> Iterator[Chrome]:
-    """Debian's Chromium, which logs what it is asked to load."""
-    options = ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options, ChromeService("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -105,11 +99,6 @@ def address(browser: Chrome, tmp_path: Path) -> str:
     file.write_text(page.render([*FLEET, REFUSED], TODAY))
     browser.get(file.as_uri())
     return file.as_uri()
-
-
-def log(browser: Chrome, name: str) -> list[dict[str, str]]:
-    entries: list[dict[str, str]] = browser.get_log(name)  # type: ignore[no-untyped-call] # theirs
-    return entries
 
 
 def column(browser: Chrome, number: int) -> list[str]:
