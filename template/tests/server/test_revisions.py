@@ -3,6 +3,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.database import Database
+from app.server import revisions
 from app.server.revisions import NotReadyError, code_revisions, database_revision
 
 
@@ -31,6 +32,18 @@ async def test_a_schema_at_several_revisions_is_not_ready(empty_database: AsyncC
         )
 
     assert str(error.value) == "The schema is at several revisions: one, two."
+
+
+async def test_a_standby_is_not_ready(
+    empty_database: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_of_a_standby = text("SELECT true, NULL::text[]")
+    monkeypatch.setattr(revisions, "STATE_BEFORE_MIGRATIONS", answer_of_a_standby)
+
+    with pytest.raises(NotReadyError) as error:
+        await database_revision(empty_database.engine)
+
+    assert str(error.value) == "The database is a standby, which refuses writes."
 
 
 async def test_a_role_that_may_not_read_the_revision_is_told_so(
