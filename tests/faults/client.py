@@ -33,6 +33,12 @@ class Answer:
         return self.status is not None and self.status < 300
 
     @property
+    def detail(self) -> str | None:
+        """The sentence of a problem."""
+        detail: str | None = json.loads(self.body).get("detail")
+        return detail
+
+    @property
     def is_unavailable(self) -> bool:
         """A 503 as the error policy has it."""
         return (
