@@ -118,6 +118,18 @@ class FaultyPostgres:
             self.start()
 
     @contextlib.contextmanager
+    def access(self, rule: str) -> Iterator[None]:
+        """A line of pg_hba.conf, before all others."""
+        file = self.folder / "data" / "pg_hba.conf"
+        rules = file.read_text()
+        file.write_text(f"{rule}\n{rules}")
+        sql(self.socket_url(), "SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            file.write_text(rules)
+
+    @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """It neither answers nor hangs up, as behind a network that has died."""
         assert self.server
