@@ -6,11 +6,9 @@ import enum
 import os
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import SimpleNamespace
 from unittest.mock import patch
 from uuid import UUID
 
-import asyncpg
 import pytest
 from pydantic import BaseModel, SecretStr
 from sqlalchemy import (
@@ -27,7 +25,6 @@ from app.core.database import (
     open_database,
 )
 from app.core.engine import LostConnectionError, connect_arguments
-from app.core.sqlstate import sqlstate
 from app.server.revisions import code_revisions, database_revision
 from tests.things import Thing
 
@@ -106,27 +103,6 @@ async def test_no_engine_takes_a_primary_for_a_standby(settings: Settings, targe
     async with open_database(Settings(postgres_url=url)) as database:
         with pytest.raises(LostConnectionError):
             await database.read().scalar(text("SELECT 1"))
-
-
-@pytest.mark.parametrize(("in_hot_standby", "is_left"), [("on", True), ("off", False)])
-async def test_a_standby_that_refuses_to_write_is_left(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, in_hot_standby: str, is_left: bool
-) -> None:
-    told = SimpleNamespace(in_hot_standby=in_hot_standby)
-    monkeypatch.setattr(asyncpg.Connection, "get_settings", lambda _: told)
-
-    async with open_database(settings) as database:
-        async with database.engine.connect() as connection:
-            before = await connection.scalar(text("SELECT pg_backend_pid()"))
-            await connection.execute(text("SET TRANSACTION READ ONLY"))
-            with pytest.raises(DBAPIError) as error:
-                await connection.execute(text("CREATE TABLE refused ()"))
-        async with database.session() as session:
-            after = await session.scalar(text("SELECT pg_backend_pid()"))
-
-    assert sqlstate(error.value) == "25006"
-    assert error.value.connection_invalidated is is_left
-    assert (after != before) is is_left
 
 
 async def test_the_url_names_the_connection_and_its_time_limit(settings: Settings) -> None:
