@@ -49,10 +49,11 @@ class FaultyPostgres:
         program, *arguments = (
             ("pg_basebackup", "--dbname", primary.url(), *BASEBACKUP) if primary else INITDB
         )
-        command = self._command(program, *arguments, "-D", folder / "data")
+        command = self.command(program, *arguments, "-D", folder / "data")
         subprocess.run(**command, check=True, stdout=subprocess.DEVNULL)
 
-    def _command(self, program: str, *arguments: str | Path) -> dict[str, Any]:
+    def command(self, program: str, *arguments: str | Path) -> dict[str, Any]:
+        """Arguments of `subprocess`: a program of this Postgres, as the account of the server."""
         command: dict[str, Any] = self.account.as_account(
             self.as_whom, self.programs / program, *arguments
         )
@@ -70,7 +71,7 @@ class FaultyPostgres:
         self.unusual = settings
         given = SETTINGS | {"unix_socket_directories": str(self.folder)} | settings
         options = [f"--{name}={value}" for name, value in given.items()]
-        command = self._command(
+        command = self.command(
             "postgres", "-D", self.folder / "data", f"--port={self.port}", *options
         )
         with (self.folder / "log").open("a") as log:

@@ -165,6 +165,25 @@ def test_no_host_that_takes_writes_is_a_503_until_one_does(
     asyncio.run(campaign())
 
 
+def test_a_database_that_is_made_read_only_is_a_503_for_writes_until_it_is_not(
+    serve: Serve, postgres: FaultyPostgres, database: str
+) -> None:
+    parameter = f"ALTER DATABASE {database} SET default_transaction_read_only"
+    sql(postgres.url(), f"{parameter} = on")
+    service = serve()
+
+    async def campaign() -> None:
+        [write, read], ready = await outcomes(service)
+        await asyncio.to_thread(sql, postgres.url(), f"{parameter} = off")
+        await check_that_all_is_served(service)
+
+        assert write.is_unavailable
+        assert [read.status, ready.status] == [200, 200]
+        service.check_log([write])
+
+    asyncio.run(campaign())
+
+
 def test_a_role_that_may_not_read_the_revision_serves_and_is_not_ready(
     serve: Serve, postgres: FaultyPostgres, database: str, role: str, url: str
 ) -> None:

@@ -86,7 +86,6 @@ def connect_arguments(
         "command_timeout": settings.postgres_statement_timeout_seconds + CLIENT_GRACE_SECONDS,
         "server_settings": {
             "application_name": name,
-            "default_transaction_read_only": "off",
             "statement_timeout": f"{settings.postgres_statement_timeout_seconds * 1000:.0f}",
             "lock_timeout": f"{settings.postgres_lock_timeout_seconds * 1000:.0f}",
             "idle_in_transaction_session_timeout": (

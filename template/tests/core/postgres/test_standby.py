@@ -10,11 +10,19 @@ from app.core.database import open_database
 from app.core.sqlstate import sqlstate
 
 
-@pytest.mark.parametrize(("in_hot_standby", "is_left"), [("on", True), ("off", False)])
-async def test_a_standby_that_refuses_to_write_is_left(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, in_hot_standby: str, is_left: bool
+@pytest.mark.parametrize(
+    ("reported", "is_left"),
+    [
+        ({"in_hot_standby": "on"}, True),
+        ({"default_transaction_read_only": "on"}, True),
+        ({"in_hot_standby": "off", "default_transaction_read_only": "off"}, False),
+        ({}, False),  # by a pooler
+    ],
+)
+async def test_a_server_that_refuses_writes_is_left(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, reported: dict[str, str], is_left: bool
 ) -> None:
-    told = SimpleNamespace(in_hot_standby=in_hot_standby)
+    told = SimpleNamespace(**reported)
     monkeypatch.setattr(asyncpg.Connection, "get_settings", lambda _: told)
 
     async with open_database(settings) as database:
