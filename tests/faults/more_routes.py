@@ -37,6 +37,11 @@ async def sleep_in_a_transaction(session: SessionDep, seconds: Seconds) -> None:
     await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
 
 
+@router.post("/write-in-a-read")
+async def write_in_a_read(session: ReadSessionDep) -> None:
+    await session.execute(text("INSERT INTO item (name) VALUES ('lamp')"))
+
+
 @router.post("/pairs", status_code=201)
 async def create_pair(session: SessionDep, data: ItemCreate, pause: Seconds = 0) -> None:
     """Two rows, both of them or none."""
