@@ -33,6 +33,12 @@ class Answer:
         return self.status is not None and self.status < 300
 
     @property
+    def detail(self) -> str | None:
+        """The sentence of a problem."""
+        detail: str | None = json.loads(self.body).get("detail")
+        return detail
+
+    @property
     def is_unavailable(self) -> bool:
         """A 503 as the error policy has it."""
         return (
@@ -147,11 +153,13 @@ class Load:
 
     async def _client(self, method: str, path: str) -> None:
         client = Client(self.port)
-        while not self.stopped:
-            body = {"name": uuid4().hex} if method == "POST" else None
-            self.answers.append(await client.request(method, path, body))
-            await asyncio.sleep(0.02)  # somebody who thinks, or waits before the next attempt
-        await client.close()
+        try:
+            while not self.stopped:
+                body = {"name": uuid4().hex} if method == "POST" else None
+                self.answers.append(await client.request(method, path, body))
+                await asyncio.sleep(0.02)  # somebody who thinks, or waits before the next attempt
+        finally:
+            await client.close()
 
     async def until_served(self, count: int = 10) -> None:
         """Until so many writes, and reads, that began after this call have succeeded."""

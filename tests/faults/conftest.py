@@ -51,6 +51,22 @@ def database(postgres: FaultyPostgres) -> str:
 
 
 @pytest.fixture
+def primary(production: Production) -> Iterator[FaultyPostgres]:
+    """A server of the test's own, with the migrated database `service`, that may fail over."""
+    with faulty_postgres() as server:
+        sql(server.url(), "CREATE DATABASE service")
+        production.run("alembic", "upgrade", "head", POSTGRES_URL=server.url("service"))
+        yield server
+
+
+@pytest.fixture
+def standby(primary: FaultyPostgres) -> Iterator[FaultyPostgres]:
+    """Follows the primary."""
+    with faulty_postgres(primary) as server:
+        yield server
+
+
+@pytest.fixture
 def serve(
     production: Production, postgres: FaultyPostgres, database: str, tmp_path: Path
 ) -> Iterator[Serve]:

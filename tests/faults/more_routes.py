@@ -11,14 +11,17 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from app.core.config import settings
-from app.core.database import ReadSessionDep, SessionDep
+from app.core.database import ReadSessionDep, SessionDep, open_database
+from app.core.engine import LostConnectionError
 from app.core.errors import NotFoundError
 from app.items import service
 from app.items.schemas import ItemCreate
 from app.main import create_app
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
+from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 router = APIRouter(prefix="/faults")
@@ -33,6 +36,11 @@ async def sleep_in_a_read(session: ReadSessionDep, seconds: Seconds) -> None:
 @router.post("/sleep")
 async def sleep_in_a_transaction(session: SessionDep, seconds: Seconds) -> None:
     await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
+
+
+@router.post("/write-in-a-read")
+async def write_in_a_read(session: ReadSessionDep) -> None:
+    await session.execute(text("INSERT INTO item (name) VALUES ('lamp')"))
 
 
 @router.post("/pairs", status_code=201)
@@ -90,6 +98,27 @@ async def watch_loop(seconds: Seconds) -> list[float]:
         await asyncio.sleep(0.001)
         blocks.append(time.thread_time() - before)
     return blocks
+
+
+@router.get("/servers")
+async def find_servers(url: str) -> dict[str, int | None]:
+    """The port of the server that each engine connects to, None if it finds none."""
+    there = settings.model_copy(update={"postgres_url": SecretStr(url)})
+    async with open_database(there) as database:
+        engines = {
+            "write": database.engine,
+            "read": database.async_read_session_factory.kw["bind"],
+            "probe": database.probe_engine,
+        }
+        return {name: await _port(engine) for name, engine in engines.items()}
+
+
+async def _port(engine: AsyncEngine) -> int | None:
+    try:
+        async with engine.connect() as connection:
+            return await connection.scalar(text("SELECT inet_server_port()"))
+    except LostConnectionError:
+        return None
 
 
 app = create_app(settings)

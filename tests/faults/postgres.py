@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.support.serving import children, dev_module, free_port, processes, until
+from tests.support.serving import children, dev_module, free_port, processes, sql, until
 
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # as `pg_ctl stop -m` calls them
-INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
+INITDB = (
+    "initdb",
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--no-locale",
+    "--no-sync",
+)
+BASEBACKUP = ("--write-recovery-conf", "--checkpoint=fast", "--no-sync")
 # No machine crashes here, so fsync is idle. Everything else that keeps a commit stays as it is.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -27,7 +35,8 @@ SETTINGS = {
 class FaultyPostgres:
     """One cluster, one port, one socket; the server comes and goes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, primary: "FaultyPostgres | None" = None) -> None:
+        """An empty cluster, or a standby of the primary."""
         self.folder = folder
         self.port = free_port()
         self.server: subprocess.Popen[bytes] | None = None
@@ -37,10 +46,14 @@ class FaultyPostgres:
         self.as_whom = self.account.choose(found, folder)
         self.account.give(folder, self.as_whom)
         self.programs = self.account.reachable(found, self.as_whom)
-        command = self._command("initdb", "-D", folder / "data", *INITDB)
+        program, *arguments = (
+            ("pg_basebackup", "--dbname", primary.url(), *BASEBACKUP) if primary else INITDB
+        )
+        command = self.command(program, *arguments, "-D", folder / "data")
         subprocess.run(**command, check=True, stdout=subprocess.DEVNULL)
 
-    def _command(self, program: str, *arguments: str | Path) -> dict[str, Any]:
+    def command(self, program: str, *arguments: str | Path) -> dict[str, Any]:
+        """Arguments of `subprocess`: a program of this Postgres, as the account of the server."""
         command: dict[str, Any] = self.account.as_account(
             self.as_whom, self.programs / program, *arguments
         )
@@ -58,7 +71,7 @@ class FaultyPostgres:
         self.unusual = settings
         given = SETTINGS | {"unix_socket_directories": str(self.folder)} | settings
         options = [f"--{name}={value}" for name, value in given.items()]
-        command = self._command(
+        command = self.command(
             "postgres", "-D", self.folder / "data", f"--port={self.port}", *options
         )
         with (self.folder / "log").open("a") as log:
@@ -88,11 +101,34 @@ class FaultyPostgres:
             self.server.wait(60)
             self.server = None
 
+    def become_standby(self) -> None:
+        """Restart as a standby that follows nobody."""
+        self.stop()
+        (self.folder / "data" / "standby.signal").touch()
+        self.account.give(self.folder, self.as_whom)
+        self.start()
+
+    def promote(self) -> None:
+        """Return when it takes writes."""
+        assert sql(self.url(), "SELECT pg_promote()") == [(True,)]
+
     def restore(self) -> None:
         """Have it run as usual, whatever a test has done to it."""
         if self.server is None or self.server.poll() is not None or self.unusual:
             self.stop(IMMEDIATE)
             self.start()
+
+    @contextlib.contextmanager
+    def access(self, rule: str) -> Iterator[None]:
+        """A line of pg_hba.conf, before all others."""
+        file = self.folder / "data" / "pg_hba.conf"
+        rules = file.read_text()
+        file.write_text(f"{rule}\n{rules}")
+        sql(self.socket_url(), "SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            file.write_text(rules)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -112,10 +148,10 @@ class FaultyPostgres:
 
 
 @contextlib.contextmanager
-def faulty_postgres() -> Iterator[FaultyPostgres]:
+def faulty_postgres(primary: FaultyPostgres | None = None) -> Iterator[FaultyPostgres]:
     """Not in a test's folder: the path of its socket has to be short."""
     with tempfile.TemporaryDirectory(prefix="pg-faults-") as folder:
-        postgres = FaultyPostgres(Path(folder))
+        postgres = FaultyPostgres(Path(folder), primary)
         postgres.start()
         try:
             yield postgres

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.faults.client import ask_at_once, head
+from tests.faults.client import ask_at_once, check_writes, head, load
 from tests.faults.conftest import Serve
 from tests.support.figures import figure
 
@@ -50,6 +50,31 @@ def test_three_hundred_requests_for_five_connections_are_answered_in_time(serve:
     async def campaign() -> None:
         await crowd("GET")  # on either session
         await crowd("POST")
+
+    asyncio.run(campaign())
+
+
+def test_a_crowd_of_readers_and_writers_starves_neither_nor_readiness(
+    serve: Serve, full: bool
+) -> None:
+    service = serve()
+
+    async def campaign() -> None:
+        async with load(service.port, clients=1000 if full else 100) as running:
+            await running.until_served(50)
+            await service.become_ready()
+            await running.until_served(50)
+
+        assert [str(answer) for answer in running.failed if not answer.is_unavailable] == []
+        await service.check_that_nothing_hangs()
+        service.check_log(running.answers)
+        figure(
+            "a crowd of readers and writers",
+            requests=len(running.answers),
+            answered_503=len(running.failed),
+            slowest_seconds=max(answer.seconds for answer in running.answers),
+            **check_writes(running.answers, await service.names()),
+        )
 
     asyncio.run(campaign())
 

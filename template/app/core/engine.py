@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.core.config import Settings
-from app.core.sqlstate import READ_ONLY, sqlstate
+from app.core.postgres.standby import leave_standbys
+from app.core.postgres.values import hide_values
 
 IDLE_SECONDS_BEFORE_PING = 30
 CLIENT_GRACE_SECONDS = 5
@@ -58,9 +59,10 @@ async def open_engine(
         hide_parameters=True,  # tracebacks must not show rows
         json_serializer=lambda value: to_json(value).decode(),
     )
+    event.listen(engine.sync_engine, "handle_error", hide_values)
     event.listen(engine.sync_engine, "handle_error", _name_lost_connection)
     if not read_only:
-        event.listen(engine.sync_engine, "handle_error", _leave_standby)
+        leave_standbys(engine.sync_engine)
     event.listen(engine.sync_engine, "checkin", _note_checkin)
     event.listen(engine.sync_engine, "checkout", _replace_dead_connection)
     try:
@@ -84,7 +86,6 @@ def connect_arguments(
         "command_timeout": settings.postgres_statement_timeout_seconds + CLIENT_GRACE_SECONDS,
         "server_settings": {
             "application_name": name,
-            "default_transaction_read_only": "off",
             "statement_timeout": f"{settings.postgres_statement_timeout_seconds * 1000:.0f}",
             "lock_timeout": f"{settings.postgres_lock_timeout_seconds * 1000:.0f}",
             "idle_in_transaction_session_timeout": (
@@ -117,13 +118,6 @@ async def _connect_read_only(**arguments: Any) -> asyncpg.Connection:
 def _name_lost_connection(context: ExceptionContext) -> None:
     if isinstance(context.original_exception, OSError):  # SQLAlchemy passes a driver's own on
         raise LostConnectionError("Postgres did not answer.") from context.original_exception
-
-
-def _leave_standby(context: ExceptionContext) -> None:
-    """Drop all connections to a server that became a standby: the next try finds the primary."""
-    if sqlstate(context.sqlalchemy_exception) == READ_ONLY and context.connection is not None:
-        connection: Any = context.connection.connection.driver_connection
-        context.is_disconnect = connection.get_settings().in_hot_standby == "on"
 
 
 def _note_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

@@ -106,6 +106,17 @@ async def test_a_value_that_the_client_did_not_give_is_a_logged_500(
     ]
 
 
+async def test_a_conflict_names_no_field_that_the_client_did_not_give(
+    execute: Callable[..., Awaitable[Response]],
+) -> None:
+    statement = "INSERT INTO thing (name) VALUES ('lamp'), ('lamp')"
+
+    response = await execute(statement, url="/things")
+
+    assert response.status_code == 409
+    assert "errors" not in response.json()
+
+
 @pytest.mark.parametrize("statement", ["SELECT 'a'::int", "SELECT 99999999999::int"])
 async def test_a_value_of_the_request_that_does_not_fit_its_type_is_refused(
     execute: Callable[..., Awaitable[Response]], statement: str

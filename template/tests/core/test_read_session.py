@@ -64,6 +64,18 @@ async def test_each_read_is_a_transaction_of_its_own(settings: Settings, begin: 
     assert len(moments) == 2
 
 
+async def test_a_read_is_one_round_trip(settings: Settings) -> None:
+    async with open_database(settings) as database:
+        process = await database.read().scalar(text("SELECT pg_backend_pid()"))
+        async with database.session() as session:
+            last = await session.scalar(
+                text("SELECT query FROM pg_stat_activity WHERE pid = :process"),
+                {"process": process},
+            )
+
+    assert last == "SELECT pg_backend_pid()"  # neither COMMIT nor ROLLBACK
+
+
 async def test_a_transaction_of_a_read_session_is_one_and_cannot_write(settings: Settings) -> None:
     async with open_database(settings) as database, database.read() as session, session.begin():
         moments = {await session.scalar(text("SELECT now()")) for _ in range(2)}

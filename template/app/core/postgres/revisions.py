@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -60,13 +60,14 @@ async def database_revision(engine: AsyncEngine) -> str | None:
                 raise
             await connection.rollback()
             found = await connection.execute(STATE_BEFORE_MIGRATIONS)
-        return _revision(found.one())
+        is_standby, revisions = found.one()
+        if is_standby:
+            await connection.invalidate()  # the address may lead to the primary by now
+            raise NotReadyError("The database is a standby, which refuses writes.")
+    return _only(revisions)
 
 
-def _revision(state: Row[bool, list[str] | None]) -> str | None:
-    is_standby, revisions = state
-    if is_standby:
-        raise NotReadyError("The database is a standby, which refuses writes.")
+def _only(revisions: list[str] | None) -> str | None:
     if revisions and len(revisions) > 1:
         raise NotReadyError(f"The schema is at several revisions: {', '.join(revisions)}.")
     return revisions[0] if revisions else None

@@ -14,7 +14,7 @@ URL = re.compile(
     r"(?P<hosts>[^/?]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?",
     re.DOTALL,
 )
-HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\[\]:@]*)(?::(?P<port>\d*))?")
+HOST = re.compile(r"(?=.)(?:\[[0-9A-Fa-f:.%]+\]|[\w.%-]*)(?::(?P<port>\d*))?", re.ASCII)
 NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 # asyncpg and `connect_arguments` read these as libpq does.
@@ -50,6 +50,7 @@ REPLACED = (
     *("fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval"),
     *("keepalives_count", "tcp_user_timeout"),
 )
+KNOWN = (*HONOURED, *UNCHANGED, *REPLACED)
 LAST_PORT = 65535
 ON_THIS_MACHINE = re.compile(r"(/.*|localhost|127\.[\d.]+|\[?::1\]?)?(:\d*)?")
 
@@ -88,7 +89,7 @@ def is_on_this_machine(url: str) -> bool:
 
 
 def _check_hosts(hosts: str) -> None:
-    for host in hosts.split(","):
+    for host in hosts.split(",") if hosts else ():
         match = HOST.fullmatch(host)
         if match is None or (match["port"] and not 0 < int(match["port"][:6]) <= LAST_PORT):
             raise ValueError(
@@ -100,8 +101,13 @@ def _check_hosts(hosts: str) -> None:
 def _parameters(query: str) -> Iterator[tuple[str, str]]:
     for pair in filter(None, query.split("&")):
         name, equals, value = pair.partition("=")
-        if not equals or not re.fullmatch(r"\w+", name):
-            raise ValueError("The query of the Postgres URL is not valid: write name=value&...")
+        # An unknown name before an @ may be a part of the password.
+        is_name = name in KNOWN if "@" in query else re.fullmatch(r"\w+", name)
+        if not equals or not is_name:
+            raise ValueError(
+                "The query of the Postgres URL is not valid: write name=value&..., and"
+                " percent-encode @ : / ? in the user, the password and the values."
+            )
         value = _decoded(value, name)
         if value and (kept := _translated(name, value)):
             yield name, kept
@@ -113,6 +119,8 @@ def _translated(name: str, value: str) -> str:
         return ""
     if name in ("port", "connect_timeout") and not re.fullmatch(r"[\d,]{1,40}", value):
         raise ValueError(f"The parameter {name} of the Postgres URL must be a number.")
+    if name == "host" and "" in value.split(","):
+        raise ValueError("The parameter host of the Postgres URL must not name an empty host.")
     if value not in CHOICES.get(name, (value,)):
         allowed = ", ".join(CHOICES[name])
         raise ValueError(f"The parameter {name} of the Postgres URL can only be {allowed}.")

@@ -2,7 +2,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.core.config import Settings
 from app.core.database import Database
+from app.core.engine import open_engine
+from app.core.postgres import revisions
 from app.core.postgres.revisions import NotReadyError, code_revisions, database_revision
 
 
@@ -31,6 +34,27 @@ async def test_a_schema_at_several_revisions_is_not_ready(empty_database: AsyncC
         )
 
     assert str(error.value) == "The schema is at several revisions: one, two."
+
+
+async def test_a_standby_is_not_ready_and_its_connection_is_dropped(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_engine(settings, settings.postgres_url, pool_size=1) as engine:
+        with monkeypatch.context() as standby:
+            standby.setattr(revisions, "STATE", text("SELECT true, NULL::text[]"))
+            before = await process_of(engine)
+            with pytest.raises(NotReadyError) as error:
+                await database_revision(engine)
+        after = await process_of(engine)
+
+    assert str(error.value) == "The database is a standby, which refuses writes."
+    assert after != before
+
+
+async def process_of(engine: AsyncEngine) -> int | None:
+    async with engine.connect() as connection:
+        process: int | None = await connection.scalar(text("SELECT pg_backend_pid()"))
+        return process
 
 
 async def test_a_role_that_may_not_read_the_revision_is_told_so(

@@ -42,6 +42,10 @@ SENTENCES = {
     "postgresql://u:hunter2@h:99999/a": "The host of the Postgres URL is not valid",
     "postgresql://u:hunter2@h:0/a": "The host of the Postgres URL is not valid",
     "postgresql://u:hunter2@[::1/a": "The host of the Postgres URL is not valid",
+    "postgresql://u:hunter2@h,,h2/a": "The host of the Postgres URL is not valid",
+    "postgresql://u:hunter2@h\u2100st/a": "The host of the Postgres URL is not valid",
+    "postgresql://u:hunter2@/a?host=h,": "The parameter host of the Postgres URL must not name an",
+    "postgresql://u:/?hunter2=x@h/a": "The query of the Postgres URL is not valid",
     "postgresql://u:hunter2@x@h/a": "The host of the Postgres URL is not valid",
     "postgresql://u:hunter2%zz@h/a": "The password of the Postgres URL is not percent-encoded",
     "postgresql://u:hunter2%00@h/a": "The password of the Postgres URL is not percent-encoded",
@@ -89,6 +93,9 @@ def test_the_table_of_parameters_is_what_happens() -> None:
     refused = {name for name, what in told.items() if what == "refused"}
     assert {name for name, what in told.items() if "else is refused" in what} == set(UNCHANGED)
     assert told.keys() - refused == {*HONOURED, *UNCHANGED, *REPLACED}
+    for name in UNCHANGED:
+        for value in filter(str.isascii, re.findall(r"`(\S+)`", told[name])):
+            assert normalize(f"postgresql://h/a?{name}={value}") == "postgresql://h/a"
     for name in refused:
         with pytest.raises(ValueError, match=f"The parameter {name} of .* is not supported"):
             normalize(f"postgresql://h/a?{name}=x")

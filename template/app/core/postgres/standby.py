@@ -1,0 +1,26 @@
+"""Leaves a server that takes no writes: the next connection may find the primary."""
+
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import ExceptionContext
+
+from app.core.sqlstate import READ_ONLY, sqlstate
+
+
+def leave_standbys(engine: Engine) -> None:
+    """Drop all connections of an engine that writes when a read-only server refuses a write."""
+    event.listen(engine, "connect", _note_standby)
+    event.listen(engine, "handle_error", _leave_standby)
+
+
+def _note_standby(connection: Any, entry: Any) -> None:
+    # Not when it refuses: in a promotion, a transaction of the standby outlives it.
+    settings = connection.driver_connection.get_settings()
+    reported = ("in_hot_standby", "default_transaction_read_only")
+    entry.info["read_only"] = "on" in [getattr(settings, name, "off") for name in reported]
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    if sqlstate(context.sqlalchemy_exception) == READ_ONLY and context.connection is not None:
+        context.is_disconnect = context.connection.info["read_only"]

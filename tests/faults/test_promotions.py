@@ -1,0 +1,88 @@
+"""A synchronous standby takes over: what was acknowledged is there."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+
+from tests.faults.client import ask, check_writes, load
+from tests.faults.conftest import Serve
+from tests.faults.postgres import FAST, IMMEDIATE, FaultyPostgres
+from tests.support.figures import figure
+from tests.support.serving import sql, until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def synchronous_standby(primary: FaultyPostgres, standby: FaultyPostgres) -> FaultyPostgres:
+    """The primary acknowledges no commit before this standby has it on its disk."""
+    sql(primary.url(), "ALTER SYSTEM SET synchronous_standby_names = '*'")
+    sql(primary.url(), "SELECT pg_reload_conf()")
+    state = "SELECT sync_state FROM pg_stat_replication"
+    until(lambda: sql(primary.url(), state) == [("sync",)], "the standby is synchronous")
+    return standby
+
+
+@pytest.mark.parametrize("how", [FAST, IMMEDIATE], ids=["stopped", "killed"])
+def test_every_acknowledged_write_is_on_the_standby_that_is_promoted(
+    serve: Serve, primary: FaultyPostgres, synchronous_standby: FaultyPostgres, how: signal.Signals
+) -> None:
+    hosts = f"127.0.0.1:{primary.port},127.0.0.1:{synchronous_standby.port}"
+    service = serve(f"postgresql://postgres@{hosts}/service?target_session_attrs=primary")
+
+    async def campaign() -> None:
+        async with load(service.port, clients=16) as running:
+            await running.until_served(50)
+            await asyncio.to_thread(primary.stop, how)
+            await running.until_answered()
+            await asyncio.to_thread(synchronous_standby.promote)
+            promoted = time.monotonic()
+            await running.until_served(20)
+            recovered = [answer.ended for answer in running.failed if answer.ended > promoted]
+            before = len(running.failed)
+            await asyncio.to_thread(primary.become_standby)  # and is the first of the hosts
+            await running.until_served(20)
+
+        assert [str(answer) for answer in running.failed if not answer.is_unavailable] == []
+        assert len(running.failed) == before
+        await service.become_ready()
+        await service.check_that_nothing_hangs()
+        service.check_log(running.answers)
+        figure(
+            "a synchronous standby is promoted under load",
+            requests=len(running.answers),
+            answered_503=len(running.failed),
+            recovered_after_seconds=max(recovered, default=promoted) - promoted,
+            **check_writes(running.answers, await service.names()),
+        )
+
+    asyncio.run(campaign())
+
+
+def test_a_write_that_the_synchronous_standby_does_not_confirm_is_a_503(
+    serve: Serve, primary: FaultyPostgres, synchronous_standby: FaultyPostgres
+) -> None:
+    service = serve(primary.url("service"), postgres_statement_timeout_seconds=0.5)
+
+    async def campaign() -> None:
+        with synchronous_standby.frozen():
+            *writes, read = await asyncio.gather(
+                *(ask(service.port, "POST", "/items", {"name": f"lamp {n}"}) for n in range(4)),
+                ask(service.port, "GET", "/items"),
+            )
+        after = await ask(service.port, "POST", "/items", {"name": "rug"})
+
+        assert read.status == 200
+        assert [str(write) for write in writes if not write.is_unavailable] == []
+        assert after.status == 201
+        await service.check_that_nothing_hangs()
+        service.check_log(writes)
+        figure(
+            "a synchronous standby that does not answer",
+            slowest_seconds=max(write.seconds for write in writes),
+            **check_writes([*writes, after], await service.names()),
+        )
+
+    asyncio.run(campaign())
