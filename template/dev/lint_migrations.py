@@ -63,6 +63,7 @@ def lint(script: Script) -> int:
 def _sql(script: Script) -> str:
     """The SQL of the migration, with the limits that it runs under."""
     os.environ.setdefault("POSTGRES_URL", "postgresql:///none")  # nothing connects
+    os.environ.setdefault("ENV_FILE", str(ROOT / "tests" / "settings.env"))
     sql = io.StringIO()
     config = Config(toml_file=ROOT / "pyproject.toml", output_buffer=sql)
     command.upgrade(config, f"{script.down_revision or 'base'}:{script.revision}", sql=True)

@@ -18,13 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-# Before `app` is imported: tests use neither the developer's settings nor their .env.
+# Before `app` is imported: tests use tests/settings.env, neither the developer's settings nor .env.
 ROOT = Path(__file__).parents[1]
 for variable in re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
     os.environ.pop(variable, None)
 os.environ |= {
     "ENVIRONMENT": "test",
-    "ENV_FILE": os.devnull,
+    "ENV_FILE": str(ROOT / "tests" / "settings.env"),
     "LOG_LEVEL": "INFO",
     "POSTGRES_URL": "postgresql:///none",
 }

@@ -5,9 +5,17 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.postgres.url import is_on_this_machine, normalize
@@ -19,6 +27,13 @@ def _normalize(url: SecretStr) -> SecretStr:
     return SecretStr(normalize(url.get_secret_value()))
 
 
+def _check_environment(name: object) -> object:
+    if name not in get_args(EnvironmentName):
+        raise ValueError("Set it to local (for development), test, staging or production.")
+    return name
+
+
+EnvironmentName = Literal["local", "test", "staging", "production"]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_normalize)]
 # Names with commas between them; `*.` stands for any subdomain, `*` alone for every host.
 TRUSTED_HOSTS = r"^(\*|(\*\.)?[A-Za-z0-9.:-]+(,(\*\.)?[A-Za-z0-9.:-]+)*)$"
@@ -44,7 +59,7 @@ class Settings(BaseSettings):
     )
 
     service_name: str = PROJECT["name"]
-    environment: Literal["local", "test", "staging", "production"] = "local"
+    environment: Annotated[EnvironmentName, BeforeValidator(_check_environment)] = "local"
     debug: bool = False
     docs: bool | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -108,4 +123,13 @@ class Settings(BaseSettings):
         return self
 
 
-settings = Settings()
+def load_settings() -> Settings:
+    """Settings for the process, which ends with a sentence for each that is missing or wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        told = [": ".join((*map(str.upper, map(str, e["loc"])), e["msg"])) for e in error.errors()]
+        sys.exit("\n".join(["The settings are not valid; .env.example lists all.", *told]))
+
+
+settings = load_settings()

@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.core.config import Settings
+from app.core.config import Settings, load_settings
 from dev.run import configured_url
 
-EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text()
+TESTS = Path(__file__).parents[1]
+EXAMPLE = (TESTS.parent / ".env.example").read_text()
 
 
 def test_every_setting_is_in_the_example_env_file() -> None:
-    variables = re.findall(r"^# ([A-Z_]+)=", EXAMPLE, re.MULTILINE)
+    told = set(re.findall(r"^# ([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+    settings = {name.upper() for name in Settings.model_fields}
 
-    assert sorted(variables) == sorted(name.upper() for name in Settings.model_fields)
+    assert not settings - told, f"Add to .env.example: {', '.join(settings - told)}"
+    assert not told - settings, f"No setting reads, in .env.example: {', '.join(told - settings)}"
 
 
 def test_the_example_env_file_tells_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +33,22 @@ def test_the_example_env_file_tells_the_defaults(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
 
     assert Settings() == defaults
+
+
+def test_a_process_with_wrong_settings_ends_with_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POSTGRES_URL")
+    monkeypatch.setenv("ENVIRONMENT", "prod")
+    monkeypatch.setenv("MAX_BODY_BYTES", "a lot")
+
+    with pytest.raises(SystemExit) as ended:
+        load_settings()
+
+    assert str(ended.value).splitlines() == [
+        "The settings are not valid; .env.example lists all.",
+        "ENVIRONMENT: Value error, Set it to local (for development), test, staging or production.",
+        "POSTGRES_URL: Field required",
+        "MAX_BODY_BYTES: Input should be a valid integer, unable to parse string as an integer",
+    ]
 
 
 def test_without_a_postgres_url_the_message_names_the_variable(
@@ -137,7 +156,8 @@ def test_make_dev_and_the_service_read_the_same_env_file(
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
     (tmp_path / "env").write_text(text)
 
-    urls = [configured_url(), Settings(_env_file=tmp_path / "env").postgres_url.get_secret_value()]
+    settings = Settings(_env_file=(TESTS / "settings.env", tmp_path / "env"))
+    urls = [configured_url(), settings.postgres_url.get_secret_value()]
 
     assert urls == ["postgresql://u@elsewhere/db"] * 2
 

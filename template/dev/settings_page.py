@@ -1,0 +1,76 @@
+"""Writes docs/settings.md, the page of all settings: `make settings`.
+
+Names, values and defaults are those of `Settings`, the sentences those of `.env.example`.
+"""
+
+import re
+import types
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from app.core.config import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+UNITS = {"_SECONDS": "seconds", "_BYTES": "bytes"}
+KINDS: dict[Any, str] = {bool: "true or false", SecretStr: "secret", int: "number", float: "number"}
+HEAD = """\
+# Settings
+
+From environment variables, then from `.env`. `make settings` writes this page.
+
+| variable | value | default | what it does, and when to change it |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    told = sentences((ROOT / ".env.example").read_text())
+    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+    rows = [
+        f"| `{variable}` | {_value(variable, field)} | {_default(field)} | {told[variable]} |\n"
+        for variable, field in fields.items()
+    ]
+    return HEAD + "".join(rows)
+
+
+def sentences(example: str) -> dict[str, str]:
+    """What an example file says above each variable."""
+    told: dict[str, str] = {}
+    above: list[str] = []
+    for line in example.splitlines():
+        if variable := re.match(r"#? ?([A-Z_]+)=", line):
+            told[variable[1]] = " ".join(above).replace("|", r"\|")
+            above = []
+        else:
+            is_heading = not line or line.endswith(":")
+            above = [] if is_heading else [*above, line.removeprefix("# ")]
+    return told
+
+
+def _value(variable: str, field: FieldInfo) -> str:
+    for ending, unit in UNITS.items():
+        if variable.endswith(ending):
+            return unit
+    kind = field.annotation
+    if get_origin(kind) in (Union, types.UnionType):
+        [kind] = [one for one in get_args(kind) if one is not types.NoneType]
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    return KINDS.get(kind, "text")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, SecretStr) or field.default in (None, ""):
+        return ""
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "settings.md").write_text(page())
