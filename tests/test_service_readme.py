@@ -57,11 +57,25 @@ def run_by_pytest(output: str) -> list[str]:
 def named(text: str, plural: str, singular: str) -> str:
     """The recipe for another resource than books."""
     for old, new in (("books", plural), ("book", singular)):
-        text = text.replace(old, new).replace(old.capitalize(), new.capitalize())
+        text = text.replace(old, new)
+        text = text.replace(old.capitalize(), new.title().replace("_", ""))
     return text
 
 
-@pytest.mark.parametrize(("plural", "singular"), [("books", "book"), ("categories", "category")])
+NAMES = [
+    ("categories", "category"),  # irregular
+    ("users", "user"),  # a keyword of SQL
+    ("subscription_order_lines", "subscription_order_line"),  # long
+]
+MORE_NAMES = [("books", "book"), ("orders", "order"), ("groups", "group")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "singular" in metafunc.fixturenames:
+        names = NAMES + (MORE_NAMES if metafunc.config.getoption("--full") else [])
+        metafunc.parametrize(("plural", "singular"), names)
+
+
 def test_the_recipe_adds_a_resource(
     copy: Path, environment: Environment, plural: str, singular: str
 ) -> None:

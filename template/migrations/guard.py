@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.config import Settings
 from app.core.logger import logger
-from app.core.sqlstate import DEADLOCK, LOCK_NOT_AVAILABLE, sqlstate
+from app.core.postgres.sqlstate import DEADLOCK, LOCK_NOT_AVAILABLE, sqlstate
 
 ADVISORY_LOCK = 7_309_940_772_463_109_985  # any number that nobody else locks
 

@@ -17,8 +17,8 @@ from starlette.requests import HTTPConnection
 from app.core.callbacks import add_callback, call_back
 from app.core.config import Settings
 from app.core.engine import open_engine
+from app.core.postgres.sqlstate import RETRYABLE, sqlstate
 from app.core.read_session import ReadSession
-from app.core.sqlstate import RETRYABLE, sqlstate
 
 T = TypeVar("T")
 

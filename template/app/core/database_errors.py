@@ -11,7 +11,7 @@ from app.core.engine import LostConnectionError
 from app.core.errors import AppError, ConflictError, InvalidError, InvalidValue, UnavailableError
 from app.core.logger import logger
 from app.core.postgres.constraints import violated, violated_columns
-from app.core.sqlstate import (
+from app.core.postgres.sqlstate import (
     CHECK,
     EXCLUSION,
     FOREIGN_KEY,

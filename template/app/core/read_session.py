@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, inspect, select
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.core.sqlstate import is_stale_statement
+from app.core.postgres.sqlstate import is_stale_statement
 
 
 class ReadSession(Session):

@@ -31,6 +31,14 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def omittable() -> Any:
+    """A field of an update that may be left out, but not be null: `price: Decimal = omittable()`.
+
+    `model_dump(exclude_unset=True)` has what was sent, and so never the None that stands for it.
+    """
+    return Field(default_factory=lambda: None)  # a default would stand in the OpenAPI document
+
+
 def _check_name(name: str) -> str:
     if not re.fullmatch(NAME, name):
         sentence = "It must have a visible character, and no control character"

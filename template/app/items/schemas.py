@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import to_json
 
-from app.core.schemas import JsonObject, Name, RequestModel
+from app.core.schemas import JsonObject, Name, RequestModel, omittable
 
 LARGEST_ATTRIBUTES = 16_384
 
@@ -28,9 +28,8 @@ class ItemCreate(RequestModel):
 class ItemUpdate(RequestModel):
     """What is left out stays as it is."""
 
-    # The factories are never used (`exclude_unset`): they make a field optional, but not null.
-    name: Name = Field(default_factory=str)
-    attributes: Attributes = Field(default_factory=dict)
+    name: Name = omittable()
+    attributes: Attributes = omittable()
 
 
 class ItemSummary(BaseModel):

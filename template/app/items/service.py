@@ -1,4 +1,7 @@
-"""What one can do with items. Nothing here knows about HTTP; nothing here commits."""
+"""What one can do with items.
+
+Nothing here knows about HTTP; nothing here commits.
+"""
 
 import uuid
 

@@ -25,7 +25,7 @@ from app.core.database import (
     ReadSessionDep,
     open_database,
 )
-from app.core.sqlstate import sqlstate
+from app.core.postgres.sqlstate import sqlstate
 from tests.things import Thing, names
 
 

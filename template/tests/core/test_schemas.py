@@ -1,5 +1,8 @@
 """What a request may contain, and how the OpenAPI document says so."""
 
+import uuid
+from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ from httpx2 import AsyncClient
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.core.database import SessionDep
-from app.core.schemas import MAX_NUMBER, JsonObject, Name, RequestModel, Text
+from app.core.schemas import MAX_NUMBER, JsonObject, Name, RequestModel, Text, omittable
 from tests.things import Thing
 
 
@@ -139,3 +142,44 @@ def test_the_openapi_document_says_what_is_accepted() -> None:
         {"type": "null"},
     ]
     assert note["pattern"] == r"^[^\u0000]*$"
+
+
+class Colour(StrEnum):
+    red = "red"
+
+
+class Size(RequestModel):
+    width: int
+
+
+class Update(RequestModel):
+    price: Decimal = omittable()
+    colour: Colour = omittable()
+    owner: uuid.UUID = omittable()
+    size: Size = omittable()
+    name: Name = omittable()
+    note: Text | None = omittable()
+
+
+def test_a_field_of_an_update_may_be_left_out() -> None:
+    sent = {"colour": "red", "size": {"width": 1}, "note": None}
+
+    assert Update.model_validate({}).model_dump(exclude_unset=True) == {}
+    assert Update.model_validate(sent).model_dump(exclude_unset=True) == sent
+
+
+@pytest.mark.parametrize("name", ["price", "colour", "owner", "size", "name"])
+def test_a_field_of_an_update_is_not_null(name: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Update.model_validate({name: None})
+
+    assert [problem["loc"] for problem in error.value.errors()] == [(name,)]
+
+
+def test_the_schema_of_an_update_tells_neither_null_nor_a_default() -> None:
+    schema = Update.model_json_schema()
+
+    assert "required" not in schema
+    assert "default" not in str(schema)
+    nullable = [name for name, field in schema["properties"].items() if "null" in str(field)]
+    assert nullable == ["note"]

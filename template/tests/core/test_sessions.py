@@ -12,7 +12,7 @@ from sqlalchemy.engine.result import ScalarResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import Database
-from app.core.sqlstate import sqlstate
+from app.core.postgres.sqlstate import sqlstate
 from tests.things import Thing
 
 NAMES = select(Thing.name).order_by(Thing.id)

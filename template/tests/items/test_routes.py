@@ -136,12 +136,13 @@ async def test_a_prefix_is_taken_literally(client: AsyncClient, prefix: str) -> 
 async def test_an_index_serves_the_prefix(database: Database) -> None:
     async with database.session() as session:
         await session.execute(text("SET LOCAL enable_seqscan = off"))
-        statement = text(
-            """EXPLAIN SELECT * FROM "item" WHERE name LIKE :prefix || '%' ESCAPE '/'"""
-        )
+        statement = text("""
+            EXPLAIN SELECT * FROM "item"
+            WHERE name LIKE :prefix || '%' ESCAPE '/'
+        """)
         plan = "\n".join(await session.scalars(statement, {"prefix": "red"}))
-        index = text("SELECT indexdef FROM pg_indexes WHERE indexname = 'item_name_idx'")
-        definition = await session.scalar(index)
+        index = text("SELECT indexdef FROM pg_indexes WHERE indexname = :name")
+        definition = await session.scalar(index, {"name": "item_name_idx"})
 
     assert "item_name_idx" in plan
     assert "text_pattern_ops" in str(definition)  # only this serves LIKE in every locale

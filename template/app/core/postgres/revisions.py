@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.sqlstate import FORBIDDEN, UNDEFINED_TABLE, sqlstate
+from app.core.postgres.sqlstate import FORBIDDEN, UNDEFINED_TABLE, sqlstate
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 

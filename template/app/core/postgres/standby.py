@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 
-from app.core.sqlstate import READ_ONLY, sqlstate
+from app.core.postgres.sqlstate import READ_ONLY, sqlstate
 
 
 def leave_standbys(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.config import Settings
 from app.core.database import open_database
-from app.core.sqlstate import sqlstate
+from app.core.postgres.sqlstate import sqlstate
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.sqlstate import sqlstate
+from app.core.postgres.sqlstate import sqlstate
 
 
 async def test_the_code_of_a_database_error_is_postgres_s_own(connection: AsyncConnection) -> None:
