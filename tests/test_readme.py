@@ -24,7 +24,7 @@ QUESTIONS = {key: value for key, value in CONFIGURATION.items() if not key.start
 DEFAULTS_IN_WORDS = {
     "service_name": "made from the folder's name",
     "team": "none",
-    "license_holder": "The `service_name` authors",
+    "license_holder": "the service's authors",
 }
 
 NUMBERS = {4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}

@@ -17,7 +17,7 @@ DEFAULTS: Answers = {
     "team": "",
     "http_port": 8000,
     "python_image_version": "3.14",
-    "license_holder": "The my-service authors",
+    "license_holder": "",
 }
 EVERYTHING: Answers = {
     "service_name": "the-longest-name-that-a-service-can-have",
@@ -74,7 +74,7 @@ COMBINATIONS: dict[str, Answers] = {
 QUICK = {"defaults", "container-false", "ci-gitlab", "everything", "nothing", "hostile-jinja"}
 # The files that each answer may change, add or leave out, beside the answers file.
 MAY_CHANGE: dict[str, set[str]] = {
-    "service_name": {"Dockerfile", "README.md", "compose.yaml", "pyproject.toml"},
+    "service_name": {"Dockerfile", "LICENSE-MIT", "README.md", "compose.yaml", "pyproject.toml"},
     "description": {"README.md", "pyproject.toml"},
     "postgres_version": {".gitlab-ci.yml", ".postgres-version", "compose.yaml"},
     "container": {
@@ -99,7 +99,5 @@ MAY_CHANGE: dict[str, set[str]] = {
 
 
 def answers_of(combination: str) -> Answers:
-    """All the answers, those that follow from others included."""
-    given = COMBINATIONS[combination]
-    holder = f"The {given.get('service_name', 'my-service')} authors"
-    return DEFAULTS | {"license_holder": holder} | given
+    """All the answers."""
+    return DEFAULTS | COMBINATIONS[combination]

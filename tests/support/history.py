@@ -71,6 +71,7 @@ def once_more(releases: Path, destination: Path) -> Path:
     for path, old, new in (
         ("Makefile.jinja", "# `make` lists", "# Newer: `make` lists"),
         ("app/main.py", '"""The service.', '"""Our service.'),
+        ("README.md.jinja", "where additions to others belong.\n", "where yours belong.\n"),
         ("app/items/service.py", '"""What one can do', '"""What you can do'),
     ):
         edits.replace(destination / "template" / path, old, new)

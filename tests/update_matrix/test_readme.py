@@ -44,15 +44,21 @@ def test_a_service_updates_by_make_as_the_readme_says(
     service = tmp_path / "my-service"
     copier.run_copy(str(template), service, vcs_ref=history.CANDIDATE, defaults=True, quiet=True)
     shutil.copy2(environment.lock, service)
-    services.commit(service, "Start from the template")
+    notes = "\n## Runbook\n\nCall Ada.\n"
+    with (service / "README.md").open("a") as readme:
+        readme.write(notes)
+    services.commit(service, "Start from the template, with notes")
 
     output = type_in(service, environment, MAKE)
 
     assert output.startswith(
         f"Update the template from {history.CANDIDATE} to {history.NEWER}.\n\n"
         "# Changed in the template's files\n\n- Makefile\n\n"
-        "# Changed in shared files\n\n- app/main.py\n\n"
+        "# Changed in shared files\n\n- README.md\n- app/main.py\n\n"
     )
+    readme_now = (service / "README.md").read_text()
+    assert "where yours belong.\n\n## Notes of this service\n" in readme_now
+    assert readme_now.endswith(notes)
     assert " passed in " in output
     assert output.endswith("Review with `git diff HEAD`, then commit.\n")
 
