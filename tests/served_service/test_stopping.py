@@ -118,6 +118,24 @@ def test_a_worker_that_is_killed_is_replaced(serve: Serve, migrated: Callable[[]
         assert served.get("/items").status_code == 200
 
 
+def test_workers_drain_when_the_whole_process_group_is_told_to_stop(
+    serve: Serve, migrated: Callable[[], str]
+) -> None:
+    """As systemd does it; uvicorn's parent process tells its workers once more."""
+    with serve("two workers", POSTGRES_URL=migrated()) as served:
+        served.wait_until_it_answers("/health/ready")
+        told = time.monotonic()
+        os.killpg(served.process.pid, signal.SIGTERM)
+
+        served.wait_until_it_answers("/health/ready", 503)
+        item = create(served, "lamp")
+        code, ended_after = served.wait(), time.monotonic() - told
+
+        assert item["name"] == "lamp"
+        assert ended_after > DRAIN_SECONDS
+        assert (code, served.left()) == (0, [])
+
+
 def test_a_second_sigterm_stops_at_once(serve: Serve, migrated: Callable[[], str]) -> None:
     with serve("uvicorn", POSTGRES_URL=migrated()) as served:
         served.wait_until_it_answers("/health/ready")

@@ -1,6 +1,7 @@
 """A shutdown that loses no request: report "not ready" first, stop accepting connections later."""
 
 import asyncio
+import math
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from app.server.state import ServiceState
+
+SECONDS_OF_ONE_STOP = 2
 
 
 @contextmanager
@@ -21,6 +24,7 @@ def drain_on_sigterm(state: ServiceState, *, delay_seconds: float) -> Iterator[N
     |------------------------|-------------------------------------------------------------------|
     | first SIGTERM          | not ready at once; uvicorn stops, gracefully, after the delay     |
     | second SIGTERM         | uvicorn stops at once, without waiting for requests               |
+    | the same in a worker   | ignored within 2 s: systemd and uvicorn's parent send one each    |
     | SIGINT (Ctrl-C)        | not ready at once; uvicorn's own handler, no delay                |
     | SIGTERM after a SIGINT | ignored: uvicorn's reloader sends it to its child after a Ctrl-C  |
     | uvicorn's parent dies  | uvicorn stops, gracefully: no worker keeps the port               |
@@ -30,6 +34,7 @@ def drain_on_sigterm(state: ServiceState, *, delay_seconds: float) -> Iterator[N
         yield
         return
     loop, parent, interrupted = asyncio.get_running_loop(), multiprocessing.parent_process(), False
+    told_at = -math.inf
 
     def on_orphaned(sentinel: int) -> None:
         loop.remove_reader(sentinel)
@@ -42,8 +47,10 @@ def drain_on_sigterm(state: ServiceState, *, delay_seconds: float) -> Iterator[N
         interrupt(number, frame)
 
     def on_sigterm(_: int, frame: FrameType | None) -> None:
-        if interrupted:
+        nonlocal told_at
+        if interrupted or (parent and loop.time() - told_at < SECONDS_OF_ONE_STOP):
             return
+        told_at = loop.time()
         # uvicorn ends with the signal it was given, and with exit code 0 only after SIGINT.
         if state.draining:  # SIGINT twice: uvicorn stops without waiting
             stop(signal.SIGINT, frame)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.server import shutdown
 from app.server.readiness import Readiness
 from app.server.shutdown import drain_on_sigterm
 from app.server.state import ServiceState
@@ -68,6 +69,25 @@ async def test_a_second_sigterm_does_not_wait(server: Server, state: ServiceStat
         signal.raise_signal(signal.SIGTERM)
 
     assert server.received == [signal.SIGINT, signal.SIGINT]
+
+
+async def test_a_worker_takes_two_sigterms_at_once_for_one(
+    server: Server, state: ServiceState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentinel, end_of_the_parent = os.pipe()
+    parent = SimpleNamespace(sentinel=sentinel)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+
+    with drain_on_sigterm(state, delay_seconds=3600):
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        at_once = list(server.received)
+        monkeypatch.setattr(shutdown, "SECONDS_OF_ONE_STOP", 0)
+        signal.raise_signal(signal.SIGTERM)
+    os.close(sentinel)
+    os.close(end_of_the_parent)
+
+    assert (at_once, server.received) == ([], [signal.SIGINT, signal.SIGINT])
 
 
 async def test_ctrl_c_is_never_delayed(server: Server, state: ServiceState) -> None:
