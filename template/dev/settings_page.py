@@ -37,16 +37,19 @@ def page() -> str:
 
 
 def sentences(example: str) -> dict[str, str]:
-    """What an example file says above each variable."""
+    """What an example file says above each variable. One without a line of its own shares it."""
     told: dict[str, str] = {}
     above: list[str] = []
+    is_new = True
     for line in example.splitlines():
         if variable := re.match(r"#? ?([A-Z_]+)=", line):
             told[variable[1]] = " ".join(above).replace("|", r"\|")
+            is_new = True
+        elif not line or line.endswith(":"):
             above = []
         else:
-            is_heading = not line or line.endswith(":")
-            above = [] if is_heading else [*above, line.removeprefix("# ")]
+            above = [line.removeprefix("# ")] if is_new else [*above, line.removeprefix("# ")]
+            is_new = False
     return told
 
 

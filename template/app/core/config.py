@@ -61,7 +61,6 @@ class Settings(BaseSettings):
     service_name: str = PROJECT["name"]
     environment: Annotated[EnvironmentName, BeforeValidator(_check_environment)] = "local"
     debug: bool = False
-    docs: bool | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "pretty"] = "auto"
 
@@ -88,6 +87,7 @@ class Settings(BaseSettings):
     request_timeout_seconds: Seconds = 60
     trusted_hosts: str = Field(default="*", pattern=TRUSTED_HOSTS)
     cors_origins: str = Field(default="", pattern=CORS_ORIGINS)
+    docs: bool | None = None
     hsts_seconds: int = Field(default=0, ge=0)
     ready_timeout_seconds: Annotated[float, Field(gt=0, le=1)] = 0.9
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
