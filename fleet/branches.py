@@ -51,13 +51,13 @@ def failure(service: Service, branch: str) -> str:
 def write_patch(service: Service, branch: str, file: Path) -> None:
     """Write the commits that the branch adds to the service's HEAD, for `git am`."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = git.git(service.folder, "format-patch", "--stdout", f"HEAD..{branch}")
+    text = git.output(service.folder, "format-patch", "--stdout", f"HEAD..{branch}")
     file.write_text(text, encoding="utf-8")
 
 
 def _trailers(service: Service, branch: str, key: str) -> list[str]:
     form = f"--format=%(trailers:key={key},valueonly,unfold)"
-    values = git.git(service.folder, "log", "--max-count=1", form, branch)
+    values = git.output(service.folder, "log", "--max-count=1", form, branch)
     return [line for line in values.splitlines() if line]
 
 

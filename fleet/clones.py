@@ -20,7 +20,7 @@ def clone(service: Service) -> Iterator[Service]:
     ]
     with TemporaryDirectory(prefix="service-") as folder:
         command = ("clone", "--quiet", "--shared", "--no-tags", *identity)
-        git.git(Path(folder), *command, git.root(service.folder), "clone")
+        git.output(Path(folder), *command, git.root(service.folder), "clone")
         cloned = Path(folder, "clone", service.prefix)
         try:
             yield Service.read(cloned)
@@ -33,4 +33,4 @@ def fetch(service: Service, clone: Service, branch: str) -> None:
     """Fetch the finished branch into the service, whole or not at all."""
     quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
     both = f"refs/heads/{branch}:refs/heads/{branch}"
-    git.git(service.folder, "fetch", *quietly, git.root(clone.folder), both)
+    git.output(service.folder, "fetch", *quietly, git.root(clone.folder), both)

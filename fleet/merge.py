@@ -75,9 +75,9 @@ def render_both(
 def merge(service: Service, renders: Renders, *, dropped_lines: DroppedLines = NOTHING) -> None:
     """git-cherry-pick(1) merges with the old render as the base, and returns 1 for conflicts."""
     for path in drop_lines(service.folder, dropped_lines):
-        git.git(service.folder, "add", "--", path)
+        git.output(service.folder, "add", "--", path)
     command = ["-c", "merge.directoryRenames=false", "cherry-pick", "--no-commit", renders.new]
-    merged = git.run(service.folder, *command, **IDENTITY)
+    merged = git.run(service.folder, *command, environment=IDENTITY)
     if merged.returncode > 1 or (merged.returncode and not _unmerged(service)):
         raise FleetError(f"git could not merge the update into {service.folder}: {merged.stderr}")
 
@@ -102,7 +102,7 @@ def leave_deleted(service: Service) -> list[str]:
     """Files that the service deleted stay deleted, whatever the template changed in them."""
     deleted = [path for path, letters in _unmerged(service).items() if letters == "DU"]
     if deleted:
-        git.git(service.folder, "rm", "--quiet", "--force", "--", *deleted)
+        git.output(service.folder, "rm", "--quiet", "--force", "--", *deleted)
     return deleted
 
 
@@ -120,16 +120,18 @@ def _same(file: Path, other: Path) -> bool:
 
 def _commit(service: Service, folder: Path, message: str, *parents: str) -> str:
     """Commit a folder's content to the service's repository, on no branch."""
-    store = git.git(service.folder, "rev-parse", "--absolute-git-dir").strip()
+    store = git.output(service.folder, "rev-parse", "--absolute-git-dir").strip()
     with TemporaryDirectory(prefix="index-") as scratch:
         environment = {
             "GIT_DIR": store,
             "GIT_WORK_TREE": str(folder),
             "GIT_INDEX_FILE": f"{scratch}/index",
         }
-        git.git(folder, "add", "--all", "--force", ".", **environment)
-        tree = git.git(folder, "write-tree", **environment).strip()
-    return git.git(service.folder, "commit-tree", "-m", message, *parents, tree, **IDENTITY).strip()
+        git.output(folder, "add", "--all", "--force", ".", environment=environment)
+        tree = git.output(folder, "write-tree", environment=environment).strip()
+    return git.output(
+        service.folder, "commit-tree", "-m", message, *parents, tree, environment=IDENTITY
+    ).strip()
 
 
 def _unmerged(service: Service) -> dict[str, str]:

@@ -120,7 +120,7 @@ def _make_branch(clone: Service, template: Template, order: Order, plan: Move) -
     if order.check and (failure := _failure(clone, order.check)):
         amend = ("commit", "--quiet", "--amend", "--no-edit", "--no-verify")
         trailer = f"--trailer={branches.FAILURE}: {failure}"
-        git.git(clone.folder, *amend, trailer, **identity(clone))
+        git.output(clone.folder, *amend, trailer, environment=identity(clone))
         return replace(plan, outcome=Outcome.CHECKS_FAILED, note=failure)
     return replace(plan, outcome=Outcome.UPDATED, note=note)
 

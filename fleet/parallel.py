@@ -64,17 +64,23 @@ def for_each(
             try:
                 service = Service.read(folder)
                 waiting[pool.submit(work, service, templates.get(service.address))] = folder
-            except FleetError as error:
-                results[folder] = refused(folder, str(error))
+            except Exception as error:
+                results[folder] = refused(folder, _sentence(folder, error))
                 progress.advance(bar)
         for done in as_completed(waiting):
             folder = waiting[done]
             try:
                 results[folder] = done.result()
-            except FleetError as error:
-                results[folder] = refused(folder, str(error))
+            except Exception as error:
+                results[folder] = refused(folder, _sentence(folder, error))
             progress.advance(bar)
     return [results[folder] for folder in folders]
+
+
+def _sentence(folder: Path, error: Exception) -> str:
+    if isinstance(error, FleetError):
+        return str(error)
+    return f"{folder} cannot be read: {type(error).__name__}: {error}."
 
 
 def _pool(services: int) -> Executor:

@@ -57,10 +57,10 @@ def _switch(service: Service, branch: str) -> None:
 def _revert(service: Service, made: Update, folder: str) -> str:
     """Revert a folder. Returns the template's changes to it, for `git apply`."""
     renders = (made.renders.old, made.renders.new)
-    patch = git.git(service.folder, "diff", "--relative", *renders, "--", folder)
-    git.git(service.folder, "reset", "--quiet", "HEAD", "--", folder)
+    patch = git.output(service.folder, "diff", "--relative", *renders, "--", folder)
+    git.output(service.folder, "reset", "--quiet", "HEAD", "--", folder)
     git.run(service.folder, "checkout", "--quiet", "HEAD", "--", folder)
-    git.git(service.folder, "clean", "--quiet", "--force", "-d", "--", folder)
+    git.output(service.folder, "clean", "--quiet", "--force", "-d", "--", folder)
     return patch
 
 
@@ -81,7 +81,7 @@ def _lock(service: Service, made: Update) -> bool:
     if "pyproject.toml" in made.conflicts:
         return False
     uv = os.environ.get("UV", "uv")  # uv sets this for the commands that it runs
-    command = [uv, "lock", "--quiet"]
+    command = [uv, "lock", "--quiet", "--no-build"]
     return subprocess.run(command, cwd=service.folder, check=False).returncode == 0
 
 
@@ -91,8 +91,10 @@ def _commit(service: Service, made: Update) -> None:
     ]
     told = report.told(made)
     message = ("-m", report.subject(made), *(("-m", told) if told else ()), *trailers)
-    git.git(service.folder, "add", "--all", ".")
-    git.git(service.folder, "commit", "--no-verify", "--quiet", *message, **identity(service))
+    git.output(service.folder, "add", "--all", ".")
+    git.output(
+        service.folder, "commit", "--no-verify", "--quiet", *message, environment=identity(service)
+    )
 
 
 def identity(service: Service) -> dict[str, str]:

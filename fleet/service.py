@@ -36,7 +36,7 @@ class Service:
     @property
     def prefix(self) -> str:
         """The folder's path inside its repository: empty, or with a trailing slash."""
-        return git.git(self.folder, "rev-parse", "--show-prefix").strip()
+        return git.output(self.folder, "rev-parse", "--show-prefix").strip()
 
     def require_clean(self) -> None:
         require_clean(self.folder)
@@ -46,13 +46,16 @@ def require_repository(folder: Path) -> None:
     """Raises FleetError unless the folder is in a repository."""
     if not folder.is_dir():
         raise FleetError(f"There is no folder {folder}.")
-    if git.run(folder, "rev-parse", "--git-dir").returncode:
+    found = git.run(folder, "rev-parse", "--git-dir")
+    if found.returncode and "not a git repository" in found.stderr:
         raise FleetError(f"{folder} is not in a git repository: run `git init` and commit it.")
+    if found.returncode:
+        raise FleetError(f"git does not read the repository of {folder}: {git.said(found.stderr)}")
 
 
 def require_clean(folder: Path) -> None:
     """Raises FleetError if a folder has uncommitted changes."""
-    if lines := git.git(folder, "status", "--porcelain", "--", ".").splitlines():
+    if lines := git.output(folder, "status", "--porcelain", "--", ".").splitlines():
         named = ", ".join(line[3:] for line in lines[:3])
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
         raise FleetError(

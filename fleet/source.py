@@ -82,8 +82,8 @@ def _make(
     scratch = Path(mkdtemp(dir=clone.parent))
     with TemporaryDirectory(prefix="index-") as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
-        git.git(clone, "read-tree", commit, **index)
-        git.git(clone, "checkout-index", "--all", f"--prefix={scratch}/", **index)
+        git.output(clone, "read-tree", commit, environment=index)
+        git.output(clone, "checkout-index", "--all", f"--prefix={scratch}/", environment=index)
     spec = GitIgnoreSpec.from_lines(unwanted)
     for path in files(scratch / subdirectory):
         if PLAIN.fullmatch(path) and spec.match_file(path.removesuffix(suffix)):

@@ -86,7 +86,7 @@ def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:
 @cache
 def _releases(template: Template, version: str, option: str) -> list[str]:
     """The final releases that a version includes (merged) or lacks (no-merged), oldest first."""
-    tags = git.git(template.clone, "tag", f"--{option}", template.commit(version)).split()
+    tags = git.output(template.clone, "tag", f"--{option}", template.commit(version)).split()
     return [tag for tag in template.versions if tag in tags and not Version(tag).is_prerelease]
 
 

@@ -61,7 +61,9 @@ class Template:
 
     def describe(self, version: str) -> str:
         """A version as copier records it: its tag, or the nearest tag and the commit."""
-        return git.git(self.clone, "describe", "--tags", "--always", self.commit(version)).strip()
+        return git.output(
+            self.clone, "describe", "--tags", "--always", self.commit(version)
+        ).strip()
 
     def commit(self, version: str) -> str:
         """The commit of a tag, branch or commit. Raises FleetError if there is none."""

@@ -122,4 +122,4 @@ def _write(folder: Path, path: str, content: bytes, *, was_sorted: bool) -> None
         formatting.sort_imports(folder, path)
     if was_formatted:
         formatting.reformat(folder, path)
-    git.git(folder, "add", "--", f":(literal){path}")
+    git.output(folder, "add", "--", f":(literal){path}")

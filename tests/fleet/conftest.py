@@ -9,7 +9,7 @@ from typing import Self
 
 import pytest
 
-from fleet import cli
+from fleet import cli, git
 from fleet.commands import policy, status
 from fleet.service import ANSWERS_FILE
 from tests.fleet.toys import FIRST, LINES, Toy, edit
@@ -38,6 +38,7 @@ def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
     """`fleet(folder, "service", "update")` runs a command in a folder."""
 
     def fleet(folder: Path, *arguments: str) -> Run:
+        git.variables.cache_clear()  # a test sets its own
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["fleet", *arguments])
         with pytest.raises(SystemExit) as end:
