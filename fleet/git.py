@@ -89,6 +89,11 @@ def output(
     return result.stdout
 
 
+def blob(folder: Path, name: str) -> bytes:
+    """The bytes of a file in a repository."""
+    return os.fsencode(output(folder, "cat-file", "blob", name))
+
+
 def root(folder: Path) -> str:
     """The root of the repository that contains a folder."""
     return output(folder, "rev-parse", "--show-toplevel").removesuffix("\n")
@@ -97,6 +102,29 @@ def root(folder: Path) -> str:
 def paths(folder: Path, *arguments: str) -> list[str]:
     """The paths that a git command prints with -z, which quotes none."""
     return [path for path in output(folder, *arguments).split("\0") if path]
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def as_person(
+    folder: Path, *arguments: str, given: bytes = b""
+) -> subprocess.CompletedProcess[str]:
+    """Run a git command as the person who calls us would: their settings, hooks and filters apply.
+    Only for the folder that they stand in."""
+    inherited = _inherited(re.compile(f"{KEPT.pattern}|{CONFIGURED.pattern}"))
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env=inherited | quiet,
+        input=given,
+        capture_output=True,
+        check=False,
+    )
+    said = (os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, *said)
 
 
 def said(text: str) -> str:

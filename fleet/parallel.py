@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from fleet.errors import FleetError
-from fleet.service import Service
+from fleet.service import Service, open_service
 from fleet.template import Template, open_template
 
 Result = TypeVar("Result")
@@ -62,8 +62,9 @@ def for_each(
         waiting = {}
         for folder in folders:
             try:
-                service = Service.read(folder)
-                waiting[pool.submit(work, service, templates.get(service.address))] = folder
+                with open_service(folder) as service:
+                    template = templates.get(service.address)
+                waiting[pool.submit(_work, work, folder, template)] = folder
             except Exception as error:
                 results[folder] = refused(folder, _sentence(folder, error))
                 progress.advance(bar)
@@ -81,6 +82,11 @@ def _sentence(folder: Path, error: Exception) -> str:
     if isinstance(error, FleetError):
         return str(error)
     return f"{folder} cannot be read: {type(error).__name__}: {error}."
+
+
+def _work(work: Callable[[Service, Template], Result], folder: Path, template: Template) -> Result:
+    with open_service(folder) as service:
+        return work(service, template)
 
 
 def _pool(services: int) -> Executor:

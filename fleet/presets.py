@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -42,6 +41,5 @@ def check(template: Template, version: str, file: Path) -> dict[str, Any]:
     Raises FleetError that names the question and the refused value.
     """
     answers = chosen(template, version, file, {})
-    with TemporaryDirectory(prefix="preset-") as folder:
-        template.try_out(version, answers, Path(folder, "service"))
+    template.render(version, answers, "service")
     return answers

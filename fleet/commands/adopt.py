@@ -27,9 +27,9 @@ def adopt_service(
     with open_template(address(template)) as opened:
         version = to or opened.newest
         chosen = presets.chosen(opened, version, data_file, answers(data))
-        with adopt.compare(path, opened, version, chosen) as adoption:
-            if write:
-                adopt.write(path, adoption)
+        adoption = adopt.compare(path, opened, version, chosen)
+    if write:
+        adopt.write(path, adoption)
     typer.echo(_summary(adoption, "Added" if write else "Would be added"))
     typer.echo(
         "Review with `git status`, then commit: `fleet service update` works from now on."

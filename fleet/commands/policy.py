@@ -30,7 +30,7 @@ def check_policy(
     Exits with 5 when a service does not comply, and with 1 when the policy is invalid.
     """
     demanded = settings.read(demands, Policy)
-    fleet = for_each(folders(paths, file), status.status, status.refused)
+    fleet = for_each(folders(paths, file), status.read_status, status.refused)
     today = date.today()
     findings = [finding for service in fleet for finding in policy.check(service, demanded, today)]
     if sarif:

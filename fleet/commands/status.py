@@ -31,7 +31,7 @@ def show_status(
 
     Exits with 1 when a service cannot be read, and still shows the others.
     """
-    work = partial(status.status, conflicts=conflicts)
+    work = partial(status.read_status, conflicts=conflicts)
     fleet = for_each(folders(paths, file), work, status.refused)
     today = date.today()
     if html:

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from fleet.commands.options import Exit, File, Paths, To, folders
 from fleet.errors import FleetError
-from fleet.move import Move, Order, Outcome, move, refused
 from fleet.output import printable
 from fleet.parallel import for_each
+from fleet.update_branch import Outcome, Request, Result, refused, update_branch
 from fleet.waves import wave
 
 EXITS = {
@@ -45,8 +45,8 @@ def update_services(
     if wave_name and not waves:
         raise FleetError(f"Name the file that defines the wave {wave_name} with --waves.")
     named = folders([*(paths or []), *(wave(waves, wave_name) if waves else [])], file)
-    order = Order(to, check, _patches(named, patches) if patches else {})
-    moves = for_each(named, partial(move, order=order), refused)
+    request = Request(to=to, check=check, patches=_patches(named, patches) if patches else {})
+    moves = for_each(named, partial(update_branch, request=request), refused)
     if as_json:
         typer.echo(json.dumps([asdict(made) for made in moves], indent=2, ensure_ascii=False))
     else:
@@ -64,7 +64,7 @@ def _patches(services: list[Path], folder: Path) -> dict[Path, Path]:
     }
 
 
-def _print(moves: list[Move]) -> None:
+def _print(moves: list[Result]) -> None:
     table = Table("Service", "From", "To", "Outcome", "Seconds")
     for made in moves:
         cells = (made.name, made.before, made.after, made.outcome, f"{made.seconds:.1f}")
@@ -81,7 +81,7 @@ def _print(moves: list[Move]) -> None:
         typer.echo(f"Branches: {', '.join(branches)}.")
 
 
-def _carried(made: Move) -> list[str]:
+def _carried(made: Result) -> list[str]:
     """What is left to do in the service's own files. The commit says what was rewritten."""
     rewritten = sum(bool(file.changes) for file in made.carried)
     left = [
@@ -94,5 +94,5 @@ def _carried(made: Move) -> list[str]:
     return [counted, *left, hand]
 
 
-def _counts(moves: list[Move]) -> Counter[Outcome]:
+def _counts(moves: list[Result]) -> Counter[Outcome]:
     return Counter(made.outcome for made in moves)

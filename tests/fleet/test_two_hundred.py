@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fleet.move import Outcome
+from fleet.update_branch import Outcome
 from tests.fleet import simulated
 from tests.fleet.conftest import Fleet, outcomes
 from tests.fleet.simulated import Rendered, Simulated
@@ -102,7 +102,7 @@ def test_the_status_of_all_services_is_told(
 
 def stands(service: Simulated) -> tuple[str | None, list[str], bool]:
     """The version, the drift, and whether they can be told."""
-    if service.broken not in {edits.nothing, simulated.dirty}:
+    if service.broken is not edits.nothing:
         return None, [], False
     drifts = service.edit in {edits.change_a_file_of_the_template, simulated.clash}
     return service.release, ["Makefile"] if drifts else [], True

@@ -17,7 +17,15 @@ pytestmark = pytest.mark.slow
 
 def moved(path: str, outcome: str, **fields: object) -> dict[str, object]:
     """What `--json` prints for a service of 1.0.0, but for the seconds."""
-    nothing_else = {"branch": "", "conflicts": {}, "note": "", "carried": [], "recipes": ""}
+    nothing_else = {
+        "branch": "",
+        "conflicts": {},
+        "note": "",
+        "carried": [],
+        "recipes": "",
+        "left_deleted": [],
+        "files": {},
+    }
     versions = {"before": "v1.0.0", "after": "v1.1.0", "patch": ""}
     return {"path": path, "name": "lamps", "outcome": outcome} | versions | nothing_else | fields
 

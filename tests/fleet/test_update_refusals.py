@@ -56,11 +56,12 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
         "broken/.copier-answers.yml is not valid YAML",
         "The template /dev/null/nowhere cannot be cloned; git says",
         f"The template {shop.parent}/template has no version v7 (its newest",
-        "dirty has uncommitted changes (shared.txt)",
+        "",
         "bare is not in a git repository",
         "",
     ]
-    assert outcomes(run)["plain"] == "updated"
+    assert (outcomes(run)["dirty"], outcomes(run)["plain"]) == ("updated", "updated")
+    assert (shop / "dirty/shared.txt").read_text() == "mine\n"
 
 
 def test_what_cannot_be_updated_is_told_of_the_service_not_of_its_clone(
