@@ -6,10 +6,8 @@ person's own configuration count only where they reach a remote, name the author
 variable of git's is inherited but those that do the same.
 """
 
-import atexit
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -18,6 +16,7 @@ from tempfile import mkdtemp
 
 from fleet.errors import FleetError
 from fleet.output import printable
+from fleet.temporary import of_process
 
 # Other variables are kept: a person's credential helper may read any of them.
 KEPT = re.compile(
@@ -180,9 +179,7 @@ def _personal() -> dict[str, list[str]]:
 
 def _written(personal: Mapping[str, list[str]], overridden: Mapping[str, str]) -> Path:
     """The configuration as a file: the git at the other end of a local clone reads it too."""
-    folder = Path(mkdtemp(prefix="git-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    file = folder / "config"
+    file = Path(mkdtemp(prefix="git-", dir=of_process())) / "config"
     lines = [_setting(key, value) for key, values in personal.items() for value in values]
     lines += [_setting(key, value) for key, value in overridden.items()]
     file.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")

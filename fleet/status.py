@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from fleet import git, waivers
 from fleet.drift import find_drift
+from fleet.errors import FleetError, NotAllowedError
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 from fleet.update import is_up_to_date, make_update
@@ -70,9 +71,11 @@ def read_status(service: Service, template: Template, *, conflicts: bool = False
     )
 
 
-def refused(folder: Path, sentence: str) -> Status:
+def refused(folder: Path, error: FleetError) -> Status:
     """The status of a service that cannot be read."""
-    return Status(path=str(folder), name=folder.resolve().name, error=sentence)
+    template = error.address if isinstance(error, NotAllowedError) else None
+    name = folder.resolve().name
+    return Status(path=str(folder), name=name, error=str(error), template=template)
 
 
 def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """A template's repository, cloned once with all its versions."""
 
+import fcntl
+import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,6 +16,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from fleet import copier_run, git
+from fleet.addresses import url
 from fleet.copier_run import File, Plain, Wanted, everything
 from fleet.errors import FleetError
 from fleet.ownership import Ownership
@@ -21,28 +25,42 @@ from fleet.repository import LARGEST, MODULE
 from fleet.service import ANSWERS_FILE
 from fleet.three_way import CRLF
 
-SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
-
-
-def url(address: str) -> str:
-    """The address for git, with copier's shorthands expanded (copier's documentation,
-    "Generating a template")."""
-    for shorthand, meaning in SHORTHANDS.items():
-        if address.startswith(shorthand):
-            return meaning + address.removeprefix(shorthand)
-    return address
-
 
 @contextmanager
 def open_template(address: str) -> Iterator["Template"]:
     """A clone that exists until the block ends. Raises FleetError if git cannot clone."""
     with TemporaryDirectory(prefix="template-") as folder:
-        command = ("clone", "--quiet", "--no-checkout", "--template=", "--", url(address), "clone")
-        cloned = git.run(Path(folder), *command)
-        if cloned.returncode:
-            said = git.said(cloned.stderr)
-            raise FleetError(f"The template {address} cannot be cloned; git says: {said}")
-        yield Template(address, Path(folder) / "clone")
+        yield _cloned(address, Path(folder))
+
+
+def shared_template(place: Path, address: str) -> "Template":
+    """A clone for all processes that share a folder: the first one makes it."""
+    folder = place / hashlib.sha256(address.encode(errors="surrogateescape")).hexdigest()
+    failure = folder / "failure"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if failure.exists():
+            raise FleetError(failure.read_text())
+        if (folder / "clone").exists():
+            return Template(address, folder / "clone")
+        try:
+            return _cloned(address, folder)
+        except FleetError as error:
+            failure.write_text(str(error))
+            raise
+
+
+def _cloned(address: str, folder: Path) -> "Template":
+    """Atomic, by renaming: a process may be killed while it clones."""
+    command = ("clone", "--quiet", "--no-checkout", "--template=", "--", url(address), "cloning")
+    shutil.rmtree(folder / "cloning", ignore_errors=True)
+    cloned = git.run(folder, *command)
+    if cloned.returncode:
+        said = git.said(cloned.stderr)
+        raise FleetError(f"The template {address} cannot be cloned; git says: {said}")
+    (folder / "cloning").rename(folder / "clone")
+    return Template(address, folder / "clone")
 
 
 @dataclass(frozen=True)

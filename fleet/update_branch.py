@@ -110,8 +110,8 @@ def update_branch(service: Service, template: Template, request: Request) -> Res
     return replace(result, seconds=round(time.perf_counter() - began, 3))
 
 
-def refused(folder: Path, reason: str) -> Result:
-    return Result(str(folder), folder.resolve().name, Outcome.REFUSED, note=reason)
+def refused(folder: Path, error: FleetError) -> Result:
+    return Result(str(folder), folder.resolve().name, Outcome.REFUSED, note=str(error))
 
 
 def propose(service: Service, template: Template, request: Request) -> Proposal:

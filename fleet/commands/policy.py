@@ -8,9 +8,9 @@ import typer
 from pydantic import TypeAdapter
 
 from fleet import policy, settings, status
-from fleet.commands.options import Exit, File, Json, Paths, folders
+from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
+from fleet.fences import SECONDS, for_each
 from fleet.output import printable, write
-from fleet.parallel import for_each
 from fleet.policy import Finding, Policy
 from fleet.sarif import sarif as as_sarif
 
@@ -24,13 +24,16 @@ def check_policy(
     file: File = None,
     json: Json = False,
     sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0 to this file.")] = None,
+    template: Templates = None,
+    timeout: Timeout = SECONDS,
 ) -> None:
     """Check services against a policy. Changes nothing.
 
     Exits with 5 when a service does not comply, and with 1 when the policy is invalid.
     """
     demanded = settings.read(demands, Policy)
-    fleet = for_each(folders(paths, file), status.read_status, status.refused)
+    allowed = limits([*(template or []), *(demanded.template or [])], timeout)
+    fleet = for_each(folders(paths, file), status.read_status, status.refused, allowed)
     today = date.today()
     findings = [finding for service in fleet for finding in policy.check(service, demanded, today)]
     if sarif:

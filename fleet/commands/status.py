@@ -9,9 +9,9 @@ import typer
 from pydantic import TypeAdapter
 
 from fleet import page, status, table
-from fleet.commands.options import Exit, File, Json, Paths, folders
+from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
+from fleet.fences import SECONDS, for_each
 from fleet.output import write
-from fleet.parallel import for_each
 from fleet.status import Status
 
 FORMAT = 1
@@ -24,15 +24,17 @@ def show_status(
     json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write an HTML report to this file.")] = None,
     conflicts: Annotated[
-        bool, typer.Option("--conflicts", help="Find conflicts by updating a clone of each.")
+        bool, typer.Option("--conflicts", help="Find conflicts by an update in memory.")
     ] = False,
+    template: Templates = None,
+    timeout: Timeout = SECONDS,
 ) -> None:
     """Show version, age, drift and waivers of services. Changes nothing.
 
     Exits with 1 when a service cannot be read, and still shows the others.
     """
     work = partial(status.read_status, conflicts=conflicts)
-    fleet = for_each(folders(paths, file), work, status.refused)
+    fleet = for_each(folders(paths, file), work, status.refused, limits(template, timeout))
     today = date.today()
     if html:
         write(html, page.render(fleet, today))

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fleet.commands.options import Exit, File, Paths, To, folders
+from fleet.commands.options import Exit, File, Paths, Templates, Timeout, To, folders, limits
 from fleet.errors import FleetError
+from fleet.fences import SECONDS, for_each
 from fleet.output import printable
-from fleet.parallel import for_each
 from fleet.update_branch import Outcome, Request, Result, refused, update_branch
 from fleet.waves import wave
 
@@ -33,8 +33,10 @@ def update_services(
     to: To = "",
     waves: Annotated[Path | None, typer.Option(help="A TOML file of waves.")] = None,
     wave_name: Annotated[str, typer.Option("--wave", help="The wave to update.")] = "",
-    check: Annotated[str, typer.Option(help="A shell command to run in each clone.")] = "",
+    check: Annotated[str, typer.Option(help="A shell command to run on each update.")] = "",
     patches: Annotated[Path | None, typer.Option(help="Write patches to this folder.")] = None,
+    template: Templates = None,
+    timeout: Timeout = SECONDS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Commit an update on a branch of each service. Working trees stay untouched.
@@ -46,7 +48,9 @@ def update_services(
         raise FleetError(f"Name the file that defines the wave {wave_name} with --waves.")
     named = folders([*(paths or []), *(wave(waves, wave_name) if waves else [])], file)
     request = Request(to=to, check=check, patches=_patches(named, patches) if patches else {})
-    moves = for_each(named, partial(update_branch, request=request), refused)
+    moves = for_each(
+        named, partial(update_branch, request=request), refused, limits(template, timeout)
+    )
     if as_json:
         typer.echo(json.dumps([asdict(made) for made in moves], indent=2, ensure_ascii=False))
     else:

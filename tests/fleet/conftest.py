@@ -49,6 +49,13 @@ def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
     return fleet
 
 
+@pytest.fixture(autouse=True)
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The template that the person at the terminal has named: most tests have one here."""
+    monkeypatch.setenv("FLEET_TEMPLATE", f"{tmp_path}/template")
+    return f"{tmp_path}/template"
+
+
 @pytest.fixture
 def today(monkeypatch: pytest.MonkeyPatch) -> str:
     """A day that does not end during a test, for commands and for commits. Ask for it first."""

@@ -167,7 +167,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
         "bare": "{folder} is not in a git repository: run `git init` and commit it.",
         "other": "{folder} has no .copier-answers.yml: it was not made by `copier copy`.",
         "unknown": "The template {template} has no version v7 (its newest: v1.0.0).",
-        "lost": "The template /dev/null/nowhere cannot be cloned; git says: ",
+        "lost": "The template /dev/null/nowhere is not allowed; allowed: ",
         "yaml": "{folder}/.copier-answers.yml is not valid YAML: ",
         "waiver": "{folder}/.template-waivers.toml is not valid: unknown key waivers.",
     }

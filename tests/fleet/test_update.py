@@ -1,6 +1,7 @@
 """`fleet update`: a branch in each service, made beside it; nothing else of a service changes."""
 
 import json
+import os
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -199,16 +200,17 @@ def test_a_service_that_is_named_twice_is_updated_once(fleet: Fleet, shop: Path)
 def test_a_run_that_is_killed_goes_on_where_it_was(shop: Path) -> None:
     command = [str(Path(sysconfig.get_path("scripts"), "fleet")), "update", "edited", "plain"]
     edit(shop / "plain", "settings.txt", "8000", "9000")
+    os.mkfifo(shop / "begun")
     wait = f"until git -C {shop}/edited rev-parse -q --verify {BRANCH}; do sleep 0.1; done"
-    kill = f"test ! -e settings.txt || {{ {wait}; kill -9 0; }}"
 
-    killed = subprocess.run(
-        [*command, "--check", kill], cwd=shop, check=False, start_new_session=True
-    )
+    with subprocess.Popen(
+        [*command, "--check", f"{wait}; echo > {shop}/begun; exec sleep 1000"], cwd=shop
+    ) as killed:
+        (shop / "begun").read_text()
+        killed.kill()
     half = refs(shop)
     again = subprocess.run([*command, "--json"], cwd=shop, check=False, capture_output=True)
 
-    assert killed.returncode == -9
     assert [name for name in half if f"refs/heads/{BRANCH}" in half[name]] == ["edited"]
     assert [move["outcome"] for move in json.loads(again.stdout)] == ["conflicts", "updated"]
     assert refs(shop)["edited"] == half["edited"]

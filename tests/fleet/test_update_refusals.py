@@ -54,7 +54,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
     assert run.code == 1
     assert [note.partition(":")[0] for note in notes] == [
         "broken/.copier-answers.yml is not valid YAML",
-        "The template /dev/null/nowhere cannot be cloned; git says",
+        "The template /dev/null/nowhere is not allowed; allowed",
         f"The template {shop.parent}/template has no version v7 (its newest",
         "",
         "bare is not in a git repository",
