@@ -11,6 +11,7 @@ from fleet.commands.options import Exit
 from fleet.commands.preset import check_preset
 from fleet.commands.update import update_services
 from fleet.errors import FleetError
+from fleet.output import printable
 from fleet.temporary import of_process
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         app()
     except FleetError as error:
-        typer.echo(f"fleet: {error}", err=True)
+        typer.echo(f"fleet: {printable(str(error))}", err=True)
         sys.exit(Exit.REFUSED)
 
 

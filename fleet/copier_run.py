@@ -147,8 +147,8 @@ class _Worker(Worker):
     def _render_context(self) -> Any:
         """A file may print the template's place, which is a temporary folder here."""
         context = super()._render_context()
-        context["_copier_conf"]["src_path"] = lambda: PurePath(self.plain.address)
-        context["_copier_conf"]["dst_path"] = lambda: PurePath(self.dst_path.name)
+        context["_copier_conf"]["src_path"] = PurePath(self.plain.address)
+        context["_copier_conf"]["dst_path"] = PurePath(self.dst_path.name)
         return context
 
 

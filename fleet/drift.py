@@ -48,8 +48,7 @@ def _owned(service: Service, template: Template) -> Files:
         service.folder.resolve().name,
         lambda path: path != ANSWERS_FILE and ownership.owner(path) is Owner.TEMPLATE,
     )
-    service.repository.borrow(template.objects)
-    return three_way.committed(service.repository, render)
+    return three_way.committed(service.repository, template.lend(service.repository, render))
 
 
 def _same(repository: Repository, render: Files, files: Mapping[str, Entry], path: str) -> bool:

@@ -29,8 +29,17 @@ def chosen(
 ) -> dict[str, Any]:
     """A preset's answers, overridden by the command line's. Raises FleetError for an answer that
     no question of the version takes."""
+    return combined(template, version, read(file) if file else {}, texts)
+
+
+def combined(
+    template: Template, version: str, data: Mapping[str, Any], texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """Answers from a file, overridden by the command line's, as `chosen` takes them."""
+    if not (data or texts):
+        return {}
     questions = template.questions(version)
-    answers = {**(read(file) if file else {}), **questions.read(texts)}
+    answers = {**data, **questions.read(texts)}
     questions.require(answers)
     return answers
 

@@ -38,7 +38,6 @@ def summary(update: Update) -> str:
             "Files of the template that you had changed",
             (f"{path}: additions belong in {place}" for path, place in update.edited.items()),
         ),
-        listed("Changed in the template, still deleted here", update.left_deleted),
         told(update),
         f"# What is new\n\n{update.changelog}" if update.changelog else "",
     ]
@@ -49,6 +48,7 @@ def told(update: Update) -> str:
     """The update's changes to the service's own files, and the steps left to people."""
     files = [(printable(file.path), file) for file in update.carried]
     parts = [
+        listed("Changed in the template, still deleted here", update.left_deleted),
         listed(
             "Rewritten for names that the template moved",
             (

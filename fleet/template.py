@@ -21,7 +21,7 @@ from fleet.copier_run import File, Plain, Wanted, everything
 from fleet.errors import FleetError
 from fleet.ownership import Ownership
 from fleet.questions import Questions
-from fleet.repository import LARGEST, MODULE
+from fleet.repository import LARGEST, MODULE, Repository
 from fleet.service import ANSWERS_FILE
 from fleet.three_way import CRLF
 
@@ -147,6 +147,14 @@ class Template:
                 f"Version {self.describe(version)} of the template writes no {ANSWERS_FILE}."
             )
         return files
+
+    def lend(self, repository: Repository, files: Mapping[str, File]) -> dict[str, File]:
+        """Rendered files whose blobs a service's repository can read."""
+        if all(len(file.blob) in {0, len(repository.head)} for file in files.values()):
+            repository.borrow(self.objects)
+            return dict(files)
+        contents = self.content(files)  # one has SHA-1 names, the other SHA-256
+        return {path: File(file.mode, content=contents[path]) for path, file in files.items()}
 
     def content(self, files: Mapping[str, File]) -> dict[str, bytes]:
         """The bytes of rendered files; those of a link are its target."""

@@ -128,9 +128,13 @@ def _renders(
     time, and one that it has changed stays as it is. `dropped_lines` are left out of the old
     render, as they are left out of the service."""
     name, repository = service.folder.resolve().name, service.repository
-    old = template.render(service.version, service.answers, name)
-    new = template.render(after, {**service.answers, **data}, name)
-    repository.borrow(template.objects)
+    old, new = (
+        template.lend(repository, template.render(version, answers, name))
+        for version, answers in (
+            (service.version, service.answers),
+            (after, {**service.answers, **data}),
+        )
+    )
     merged = [path for path in new_seeds if _same(repository, path, old.get(path))]
     kept = [_without_seeds(files, ownership, merged) for files in (old, new)]
     before, later = (three_way.committed(repository, files) for files in kept)

@@ -20,6 +20,7 @@ import yaml
 from fleet import git, report
 from fleet.errors import FleetError
 from fleet.export import lock, run_check
+from fleet.presets import combined
 from fleet.repository import Entry, Repository
 from fleet.rewriting.files import Carried
 from fleet.service import ANSWERS_FILE, LARGEST, Service
@@ -77,7 +78,9 @@ class Request:
 
     to: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Answers that override the recorded ones."""
+    """Answers that override the recorded ones,"""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """and those that override these, as they were typed."""
     check: str = ""
     """A shell command, run beside the service: the only code of a service that runs."""
     patches: Mapping[Path, Path] = field(default_factory=dict)
@@ -153,7 +156,9 @@ def find_branch(repository: Repository, branch: str) -> str:
 def _updated(service: Service, template: Template, request: Request) -> Result:
     after = template.describe(request.to or template.newest)
     known = Result(str(service.folder), service.name, Outcome.UP_TO_DATE, service.version, after)
-    asked = {k: v for k, v in request.data.items() if service.answers.get(k) != v}
+    data = combined(template, after, request.data, request.texts)
+    request = replace(request, data=data, texts={})
+    asked = {k: v for k, v in data.items() if service.answers.get(k) != v}
     if template.precedes(after, service.version) and not (asked and after == service.version):
         return known
     branch = branch_name(service, template, after)

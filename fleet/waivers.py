@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1)]
 def _pattern(text: str) -> str:
     try:
         GitIgnoreSpec.from_lines([text])
-    except ValueError as error:
+    except Exception as error:  # what the pattern's library raises, it does not say
         raise ValueError("write a pattern as in .gitignore") from error
     return text
 

@@ -28,6 +28,9 @@ Templates = Annotated[
         help="A template's address; services of others are refused. May be given often.",
     ),
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Change nothing: tell what would become of each file.")
+]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that one service may take.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -10,7 +10,7 @@ from typing import Self
 import pytest
 
 from fleet import cli, git
-from fleet.commands import policy, status
+from fleet.commands import policy, status, update
 from fleet.service import ANSWERS_FILE
 from tests.fleet.toys import FIRST, LINES, Toy, edit
 from tests.support import edits, services
@@ -30,7 +30,7 @@ Fleet = Callable[..., Run]
 
 
 def outcomes(run: Run) -> dict[str, str]:
-    return {Path(move["path"]).name: move["outcome"] for move in json.loads(run.output)}
+    return {Path(move["path"]).name: move["outcome"] for move in json.loads(run.output)["services"]}
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def today(monkeypatch: pytest.MonkeyPatch) -> str:
             return cls(2026, 6, 30)
 
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-06-30T12:00:00Z")
-    for module in (policy, status):
+    for module in (policy, status, update):
         monkeypatch.setattr(module, "date", Today)
     return "2026-06-30"
 

@@ -76,7 +76,10 @@ def test_a_check_that_hangs_is_ended_with_all_that_it_started(fleet: Fleet, shop
     run = fleet(shop, "update", "plain", "recent", "--check", check, "--timeout", "5", "--json")
 
     assert (run.code, outcomes(run)) == (1, {"plain": "refused", "recent": "up to date"})
-    assert "took more than 5 s: --timeout allows more." in json.loads(run.output)[0]["note"]
+    assert (
+        "took more than 5 s: --timeout allows more."
+        in json.loads(run.output)["services"][0]["note"]
+    )
     assert not is_running(int((shop / "pid").read_text()))
 
 

@@ -122,7 +122,7 @@ def test_a_branch_and_its_pull_request_have_it(fleet: Fleet, shop: Path, tmp_pat
 def test_many_services_have_it_in_the_same_commit(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop.parent, "update", "lamps", "--json")
 
-    [moved] = json.loads(run.output)
+    [moved] = json.loads(run.output)["services"]
     changes = {"core.log.Limits": "server.limits.Limits", "core.log": "server.request_log"}
     assert moved["carried"] == [{"path": "books/routes.py", "changes": changes, "left": []}]
     assert services.git(shop, "show", f"{moved['branch']}:books/routes.py") == REWRITTEN

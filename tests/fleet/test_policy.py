@@ -203,10 +203,9 @@ def test_a_fleet_that_complies_is_success_and_json_tells_so(
 
     assert run.code == 0
     assert json.loads(run.output) == {
-        "format": 1,
+        "format": 2,
         "date": today,
-        "services": 1,
-        "findings": [],
+        "services": [{"path": "lamps", "name": "lamps", "findings": []}],
     }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fleet import status
-from fleet.commands.status import as_json
 from fleet.errors import FleetError
+from fleet.output import as_json
 from fleet.service import open_service
 from fleet.status import Status
 from fleet.template import open_template
@@ -205,7 +205,7 @@ def test_the_json_is_all_that_is_known(today: str, fleet: Fleet, lamps: Path) ->
 
     assert run.code == 0
     assert json.loads(run.output) == {
-        "format": 1,
+        "format": 2,
         "date": today,
         "services": [known | {"waivers": [waiver]}],
     }
@@ -261,7 +261,7 @@ def test_an_answer_that_json_does_not_know_is_printed_all_the_same(lamps: Path) 
     answers.write_text(answers.read_text() + "since: 2026-01-01\n")
     services.commit(lamps, "Answer")
 
-    printed = json.loads(as_json([of(lamps)], date(2026, 1, 2)))
+    printed = json.loads(as_json(date(2026, 1, 2), [of(lamps)]))
 
     assert printed["services"][0]["answers"]["since"] == "2026-01-01"
 

@@ -34,7 +34,7 @@ def moved(path: str, outcome: str, **fields: object) -> dict[str, object]:
 def test_each_service_gets_a_branch_and_an_outcome(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "edited", "plain", "recent", "--json")
 
-    moves = json.loads(run.output)
+    moves = json.loads(run.output)["services"]
     conflicts = {"shared.txt": "changed here and in the template, in the same lines"}
     assert run.code == 2
     assert all(move.pop("seconds") > 0 for move in moves)
@@ -100,7 +100,7 @@ def test_checks_run_only_when_asked_and_their_failure_is_remembered(
 
     classes = {"edited": "conflicts", "plain": "checks failed", "recent": "up to date"}
     assert (first.code, outcomes(first)) == (2, classes)
-    assert json.loads(first.output)[1]["note"] == "`echo no; exit 3` exited with 3: no"
+    assert json.loads(first.output)["services"][1]["note"] == "`echo no; exit 3` exited with 3: no"
     assert (second.code, outcomes(second)) == (3, {"plain": "checks failed"})
     assert not (shop / "plain/.git/made").exists()
 
@@ -128,7 +128,9 @@ def test_a_branch_on_which_people_resolve_conflicts_is_left_to_them(
 
     done = fleet(shop, "update", "edited", "--json")
 
-    assert json.loads(begun.output)[0]["conflicts"] == {"shared.txt": "has conflict markers"}
+    assert json.loads(begun.output)["services"][0]["conflicts"] == {
+        "shared.txt": "has conflict markers"
+    }
     assert (done.code, outcomes(done)) == (0, {"edited": "updated"})
     assert services.git(service, "show", f"{BRANCH}:shared.txt") == "resolved\n"
 
@@ -136,7 +138,7 @@ def test_a_branch_on_which_people_resolve_conflicts_is_left_to_them(
 def test_patches_hold_what_the_branches_add(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "edited", "plain", "recent", "--patches", "out", "--json")
 
-    assert [move["patch"] for move in json.loads(run.output)] == [
+    assert [move["patch"] for move in json.loads(run.output)["services"]] == [
         "out/edited.patch",
         "out/plain.patch",
         "",
@@ -174,7 +176,7 @@ def test_a_conflict_without_markers_is_remembered(fleet: Fleet, toy: Toy, shop: 
 
     again = fleet(shop, "update", "edited", "--json")
 
-    [found] = json.loads(again.output)
+    [found] = json.loads(again.output)["services"]
     assert (again.code, found["conflicts"]) == (
         2,
         {"shared.txt": "changed here, removed by the template"},
@@ -194,7 +196,7 @@ def test_a_branch_is_its_services_authors(fleet: Fleet, shop: Path) -> None:
 def test_a_service_that_is_named_twice_is_updated_once(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "plain", "recent", "../shop/plain", "--json")
 
-    assert [move["path"] for move in json.loads(run.output)] == ["plain", "recent"]
+    assert [move["path"] for move in json.loads(run.output)["services"]] == ["plain", "recent"]
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(shop: Path) -> None:
@@ -212,5 +214,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(shop: Path) -> None:
     again = subprocess.run([*command, "--json"], cwd=shop, check=False, capture_output=True)
 
     assert [name for name in half if f"refs/heads/{BRANCH}" in half[name]] == ["edited"]
-    assert [move["outcome"] for move in json.loads(again.stdout)] == ["conflicts", "updated"]
+    assert [move["outcome"] for move in json.loads(again.stdout)["services"]] == [
+        "conflicts",
+        "updated",
+    ]
     assert refs(shop)["edited"] == half["edited"]
