@@ -9,9 +9,9 @@ from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from fleet.addresses import normal
-from fleet.service import ANSWERS_FILE
+from fleet.service import ANSWERS_FILE, WAIVERS_FILE
 from fleet.status import Status
-from fleet.waivers import WAIVERS_FILE, Waiver, matches
+from fleet.waivers import Waiver, matches
 
 # Stable: a code never changes its meaning. docs/fleet-reference.md has the same table.
 REASONS = {

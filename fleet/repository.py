@@ -9,7 +9,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -111,9 +111,9 @@ class Repository:
         with (self.own / "objects/info/alternates").open("a", encoding="utf-8") as file:
             file.write(f'"{_quoted(str(objects))}"\n')
 
-    def entries(self, tree: str) -> dict[str, Entry]:
-        """All files of a tree, by path."""
-        entries = dict(_parsed(self.output("ls-tree", "-r", "-z", tree)))
+    def entries(self, tree: str, *paths: str) -> dict[str, Entry]:
+        """All files of a tree, or those at some paths."""
+        entries = dict(_parsed(self.output("ls-tree", "-r", "-z", tree, *paths)))
         if odd := [path for path in entries if not is_plain(path)]:
             raise FleetError(
                 f"{self.folder} has a path that no working tree can have: {printable(odd[0])}."
@@ -143,12 +143,28 @@ class Repository:
         if not entry.is_file:
             what = "a link" if entry.mode == LINK else "a submodule"
             raise FleetError(f"{self.folder / path} is {what}: commit a file.")
-        size = int(self.output("cat-file", "-s", entry.blob))
-        if size > largest:
-            raise FleetError(
-                f"{self.folder / path} has {size:,} bytes; more than {largest:,} are not read."
-            )
+        if entry.blob not in self.known:
+            self.require_small({path: entry}, largest)
         return self.blobs([entry.blob])[entry.blob]
+
+    def prefetch(self, paths: Iterable[str], largest: int) -> None:
+        """Read some files at once, as far as they are there and not too large."""
+        wanted = {path: self.files[path] for path in paths if path in self.files}
+        plain = {path: entry for path, entry in wanted.items() if entry.is_file}
+        with suppress(FleetError):
+            self.require_small(plain, largest)
+            self.blobs(entry.blob for entry in plain.values())
+
+    def require_small(self, entries: Mapping[str, Entry], largest: int = LARGEST) -> None:
+        """Raises FleetError for a file that is too large to be read."""
+        names = "".join(f"{entry.blob}\n" for entry in entries.values()).encode()
+        said = self.output("cat-file", "--batch-check=%(objectsize)", given=names).splitlines()
+        for path, size in zip(entries, said, strict=True):
+            if size.isdecimal() and int(size) > largest:
+                raise FleetError(
+                    f"{self.folder / path} has {int(size):,} bytes; more than {largest:,} are not "
+                    "read."
+                )
 
     def blobs(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of blobs, by their names."""

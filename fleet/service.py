@@ -12,7 +12,7 @@ from fleet import git
 from fleet.errors import FleetError
 from fleet.repository import Repository, open_repository
 
-ANSWERS_FILE = ".copier-answers.yml"
+ANSWERS_FILE, WAIVERS_FILE = ".copier-answers.yml", ".template-waivers.toml"
 LARGEST = 1 << 20
 MOST_VALUES = 10_000
 
@@ -45,6 +45,7 @@ def open_service(folder: Path) -> Iterator[Service]:
     a service in a repository."""
     require_folder(folder)
     with open_repository(folder) as repository:
+        repository.prefetch((ANSWERS_FILE, WAIVERS_FILE), LARGEST)
         recorded = _recorded(repository)
         answers = {
             name: value

@@ -21,7 +21,7 @@ from fleet import git, report
 from fleet.errors import FleetError
 from fleet.export import lock, run_check
 from fleet.presets import combined
-from fleet.repository import Entry, Repository
+from fleet.repository import Repository
 from fleet.rewriting.files import Carried
 from fleet.service import ANSWERS_FILE, LARGEST, Service
 from fleet.template import Template
@@ -146,11 +146,36 @@ def branch_name(service: Service, template: Template, to: str = "") -> str:
     return f"template-update/{folder}{template.describe(to or template.newest)}"
 
 
-def find_branch(repository: Repository, branch: str) -> str:
-    """The full name of a branch, here or on a remote; empty if there is none."""
+@dataclass(frozen=True)
+class Branch:
+    """A branch that exists, here or on a remote."""
+
+    ref: str
+    commit: str
+    parents: str
+    conflicts: dict[str, str]
+    """Why each path could not be merged, as its last commit records it,"""
+    failure: str
+    """and how the checks failed."""
+
+
+def find_branch(repository: Repository, branch: str) -> Branch | None:
     wanted = (f"refs/heads/{branch}", f"refs/remotes/*/{branch}")
-    found = repository.in_service("for-each-ref", "--format=%(refname)", *wanted).split("\n")
-    return next((ref for ref in found if ref), "")
+    form = "--format=" + "%00".join(["%(refname)", "%(objectname)", "%(parent)", "%(contents)", ""])
+    said = repository.in_service("for-each-ref", form, *wanted).split("\0")
+    if len(said) < 5:
+        return None
+    ref, commit, parents, message = said[:4]
+    pairs = (line.rpartition(": ") for line in _trailers(message, CONFLICT))
+    recorded = {path: why for path, colon, why in pairs if colon}
+    return Branch(ref, commit, parents, recorded, "".join(_trailers(message, FAILURE)))
+
+
+def _trailers(message: str, key: str) -> list[str]:
+    """Values in the last paragraph, as `git interpret-trailers` finds them."""
+    last = message.rstrip().rpartition("\n\n")[2]
+    start = f"{key}: "
+    return [line.removeprefix(start) for line in last.split("\n") if line.startswith(start)]
 
 
 def _updated(service: Service, template: Template, request: Request) -> Result:
@@ -162,16 +187,16 @@ def _updated(service: Service, template: Template, request: Request) -> Result:
     if template.precedes(after, service.version) and not (asked and after == service.version):
         return known
     branch = branch_name(service, template, after)
-    if ref := find_branch(service.repository, branch):
-        return _existing(service, replace(known, branch=branch), ref)
+    if found := find_branch(service.repository, branch):
+        return _existing(service, replace(known, branch=branch), found)
     if request.dry:
         update = make_update(service, template, to=request.to, data=request.data)
         return replace(_told(known, update), files=foreseen(service.repository, update))
     try:
         proposal = propose(service, template, replace(request, to=after))
     except FleetError:
-        if ref := find_branch(service.repository, branch):  # another run was faster
-            return _existing(service, replace(known, branch=branch), ref)
+        if found := find_branch(service.repository, branch):  # another run was faster
+            return _existing(service, replace(known, branch=branch), found)
         raise
     result = replace(_told(known, proposal.update), branch=branch)
     if proposal.failure:
@@ -206,76 +231,57 @@ def foreseen(repository: Repository, update: Update) -> dict[str, str]:
     return dict(sorted(done.items()))
 
 
-def _existing(service: Service, known: Result, ref: str) -> Result:
+def _existing(service: Service, known: Result, branch: Branch) -> Result:
     """The result of a branch that exists, from an earlier run or edited since."""
-    repository, branch = service.repository, known.branch
-    if _version(repository, ref) != known.after:
+    repository, name = service.repository, known.branch
+    if _version(repository, branch) != known.after:
         raise FleetError(
-            f"The branch {branch} of {service.folder} does not have the update to {known.after}: "
-            f"delete it with `git branch --delete --force {branch}`, or rename it."
+            f"The branch {name} of {service.folder} does not have the update to {known.after}: "
+            f"delete it with `git branch --delete --force {name}`, or rename it."
         )
     place = "The branch already exists"
-    if not ref.startswith("refs/heads/"):
-        place += f" on {ref.split('/')[2]}"
-    failure = "".join(_trailers(repository, ref, FAILURE))
-    conflicts = _recorded_conflicts(service, ref)
+    if not branch.ref.startswith("refs/heads/"):
+        place += f" on {branch.ref.split('/')[2]}"
+    is_untouched = branch.parents == repository.head
+    marked = [] if is_untouched or branch.conflicts else _marked(repository, branch)
+    conflicts = branch.conflicts or dict.fromkeys(marked, "has conflict markers")
     if conflicts:
         return replace(known, outcome=Outcome.CONFLICTS, conflicts=conflicts, note=f"{place}.")
-    if clashing := _clashing(repository, ref):
+    if not is_untouched and (clashing := _clashing(repository, branch)):
         why = dict.fromkeys(clashing, "changed since on both sides")
         note = f"{place}, but conflicts with what was committed since."
         return replace(known, outcome=Outcome.CONFLICTS, conflicts=why, note=note)
-    if failure:
-        note = f"{failure} ({place[0].lower()}{place[1:]})"
+    if branch.failure:
+        note = f"{branch.failure} ({place[0].lower()}{place[1:]})"
         return replace(known, outcome=Outcome.CHECKS_FAILED, note=note)
     return replace(known, outcome=Outcome.UPDATED, note=f"{place}.")
 
 
-def _clashing(repository: Repository, ref: str) -> list[str]:
+def _clashing(repository: Repository, branch: Branch) -> list[str]:
     """Paths that a merge of the branch into the service's commit could not merge."""
-    commit = repository.in_service("rev-parse", ref).strip()
-    fresh = repository.run("merge-base", "--is-ancestor", repository.head, commit)
-    if not fresh.returncode:
+    pair = (repository.head, branch.commit)
+    if not repository.run("merge-base", "--is-ancestor", *pair).returncode:
         return []
-    done = repository.run(
-        "merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", repository.head, commit
-    )
+    command = ("merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", *pair)
+    done = repository.run(*command)
     return [path for path in done.stdout.split("\0")[1:] if path] if done.returncode == 1 else []
 
 
-def _version(repository: Repository, ref: str) -> str:
+def _version(repository: Repository, branch: Branch) -> str:
     """The template's version in a branch's answers file; empty if it records none."""
+    tree = f"{branch.commit}:{repository.prefix}" if repository.prefix else branch.commit
     try:
-        entry = _entries(repository, ref)[ANSWERS_FILE]
-        recorded = yaml.safe_load(repository.content(ANSWERS_FILE, entry, LARGEST))
+        [(path, entry)] = repository.entries(tree, ANSWERS_FILE).items()
+        recorded = yaml.safe_load(repository.content(path, entry, LARGEST))
         return str(recorded["_commit"])
     except Exception:  # (a stranger's YAML: PyYAML raises what Python does)
         return ""
 
 
-def _entries(repository: Repository, ref: str) -> dict[str, Entry]:
-    """The service's files on a branch."""
-    commit = repository.in_service("rev-parse", ref).strip()
-    return repository.entries(f"{commit}:{repository.prefix}" if repository.prefix else commit)
-
-
-def _recorded_conflicts(service: Service, ref: str) -> dict[str, str]:
-    """Why each path could not be merged; without trailers, the files with conflict markers."""
-    lines = _trailers(service.repository, ref, CONFLICT)
-    recorded = {
-        path: why for path, colon, why in (line.rpartition(": ") for line in lines) if colon
-    }
-    return recorded or dict.fromkeys(_marked(service.repository, ref), "has conflict markers")
-
-
-def _trailers(repository: Repository, ref: str, key: str) -> list[str]:
-    form = f"--format=%(trailers:key={key},valueonly,unfold)"
-    values = repository.in_service("log", "--max-count=1", form, ref)
-    return [line for line in values.split("\n") if line]
-
-
-def _marked(repository: Repository, ref: str) -> list[str]:
-    theirs = _entries(repository, ref)
+def _marked(repository: Repository, branch: Branch) -> list[str]:
+    """Files of a branch that have conflict markers."""
+    tree = f"{branch.commit}:{repository.prefix}" if repository.prefix else branch.commit
+    theirs = repository.entries(tree)
     changed = [path for path, entry in theirs.items() if repository.files.get(path) != entry]
     texts = repository.blobs(theirs[path].blob for path in changed if theirs[path].is_file)
     pattern = re.compile(MARKERS.encode(), re.MULTILINE)
@@ -345,8 +351,10 @@ def _create(repository: Repository, branch: str, commit: str) -> None:
 def _write_patch(service: Service, branch: str, file: Path) -> None:
     """Write the commits that the branch adds to the service's HEAD, for `git am`."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    ref = find_branch(service.repository, branch)
+    found = find_branch(service.repository, branch)
+    if not found:
+        return
     text = service.repository.in_service(
-        "format-patch", "--stdout", "--no-ext-diff", "--no-textconv", f"HEAD..{ref}"
+        "format-patch", "--stdout", "--no-ext-diff", "--no-textconv", f"HEAD..{found.commit}"
     )
     file.write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -10,9 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from fleet import settings
 from fleet.errors import FleetError
 from fleet.repository import Repository
-from fleet.service import LARGEST
-
-WAIVERS_FILE = ".template-waivers.toml"
+from fleet.service import LARGEST, WAIVERS_FILE
 
 Text = Annotated[str, Field(min_length=1)]
 

@@ -11,10 +11,10 @@ import pytest
 from fleet import status
 from fleet.errors import FleetError
 from fleet.output import as_json
-from fleet.service import open_service
+from fleet.service import WAIVERS_FILE, open_service
 from fleet.status import Status
 from fleet.template import open_template
-from fleet.waivers import WAIVERS_FILE, Waiver
+from fleet.waivers import Waiver
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit
 from tests.fleet.toys import status as git_status
