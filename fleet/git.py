@@ -56,6 +56,7 @@ OVERRIDDEN = {
 """What no configuration changes, a repository's least of all."""
 PROGRAMS = ("gpg.program", "gpg.openpgp.program", "gpg.x509.program", "gpg.ssh.program")
 """Run to sign; only those of the person's own configuration."""
+OLDEST = (2, 38)
 HINTS = ("hint:", "warning:")
 
 
@@ -136,6 +137,7 @@ def said(text: str) -> str:
 @cache
 def variables() -> Mapping[str, str]:
     """The environment of every git command."""
+    _require_version()
     kept = _inherited(KEPT)
     personal = _personal()
     overridden = OVERRIDDEN | {
@@ -150,6 +152,17 @@ def variables() -> Mapping[str, str]:
 def program_of_git(setting: str) -> str:
     """git's own default, since an empty program is run too."""
     return {"gpg.x509.program": "gpgsm", "gpg.ssh.program": "ssh-keygen"}.get(setting, "gpg")
+
+
+def _require_version() -> None:
+    """Older ones neither merge in memory nor refuse a bare repository inside another."""
+    try:
+        told = subprocess.run(["git", "version"], capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise FleetError("There is no git: install git 2.38 or newer.") from error
+    found = re.search(r"(\d+)\.(\d+)", told.stdout)
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        raise FleetError(f"git {found[0]} is too old: fleet takes git 2.38 or newer.")
 
 
 def _inherited(kept: re.Pattern[str]) -> dict[str, str]:

@@ -354,7 +354,6 @@ def _write_patch(service: Service, branch: str, file: Path) -> None:
     found = find_branch(service.repository, branch)
     if not found:
         return
-    text = service.repository.in_service(
-        "format-patch", "--stdout", "--no-ext-diff", "--no-textconv", f"HEAD..{found.commit}"
-    )
+    span = f"{service.repository.head}..{found.commit}"
+    text = service.repository.output("format-patch", "--stdout", span)
     file.write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from fleet import presets, report
-from fleet.commands.options import Data, DataFile, Exit, To, answers
+from fleet.commands.options import Data, DataFile, DryRun, Exit, To, answers
 from fleet.drift import find_drift
 from fleet.service import Service, open_service, require_clean
+from fleet.table import show_line
 from fleet.template import Template, open_template
 from fleet.update import is_up_to_date, make_update
-from fleet.update_branch import Request, left_out, propose
+from fleet.update_branch import Request, foreseen, left_out, propose
 from fleet.worktree import read_files, switch, write_update
 
 app = typer.Typer(help="The service in this folder.", no_args_is_help=True)
@@ -27,6 +28,7 @@ def update_service(
     to: To = "",
     data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
     data_file: DataFile = None,
+    dry_run: DryRun = False,
     checks: Annotated[bool, typer.Option(help="Run `make lock check test` afterwards.")] = True,
 ) -> None:
     """Merge the template's changes into the working tree. Commits nothing.
@@ -39,8 +41,13 @@ def update_service(
         if not new and is_up_to_date(service, template, to):
             typer.echo(f"{service.name} is up to date with the template: {service.version}.")
             return
-        require_clean(service.folder)
+        if not dry_run:
+            require_clean(service.folder)
         made = make_update(service, template, to=to, data=new)
+        if dry_run:
+            for path, what in foreseen(service.repository, made).items():
+                show_line(f"{path}: {what}")
+            raise typer.Exit(Exit.CONFLICTS if made.conflicts else 0)
         write_update(service.repository, made)
     typer.echo(f"{report.subject(made)}.\n\n{report.summary(made)}\n")
     if made.conflicts:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleet.attacks import executable
 from tests.fleet.conftest import Fleet, outcomes
 from tests.fleet.toys import BRANCH, FIRST, LINES, Toy, edit
 from tests.support import services
@@ -133,6 +134,35 @@ def test_a_dry_run_tells_of_each_file_and_changes_nothing(
     assert (run.code, result(run.output)["files"]) == (2, files)
     assert "edited: next.txt: added" in text.output.splitlines()
     assert services.git(shop / "edited", "rev-list", "--all", "--objects") == before
+
+
+def test_a_dry_run_in_a_service_leaves_the_working_tree_alone(
+    fleet: Fleet, toy: Toy, lamps: Path
+) -> None:
+    toy.release("v1.1.0", {**THEIRS, "template/next.txt": "1\n"})
+    (lamps / "shared.txt").write_text("not committed\n")
+
+    run = fleet(lamps, "service", "update", "--dry-run")
+
+    assert (run.code, run.output) == (
+        0,
+        ".copier-answers.yml: changed\nnext.txt: added\nshared.txt: changed\n",
+    )
+    assert (lamps / "shared.txt").read_text() == "not committed\n"
+
+
+def test_an_old_git_is_told_in_a_sentence(
+    fleet: Fleet, lamps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executable(tmp_path / "bin/git", "echo git version 2.34.1")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+
+    run = fleet(lamps, "service", "drift")
+
+    assert (run.code, run.errors) == (
+        1,
+        "fleet: git 2.34 is too old: fleet takes git 2.38 or newer.\n",
+    )
 
 
 def test_a_release_of_a_maintenance_branch_goes_on_to_newer_ones(
