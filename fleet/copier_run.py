@@ -7,8 +7,7 @@ is not rendered: it is the template's own blob, the same for all services.
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
@@ -20,43 +19,13 @@ from copier._template import Template as CopierTemplate
 
 from fleet.errors import FleetError
 from fleet.output import printable
+from fleet.plain import File, Plain, Wanted, everything
 from fleet.repository import LINK, is_plain
 
 REFUSED = re.compile(r"(?:Validation error for question|Invalid choice for) '(.+?)': (.*)")
 # Paths without Jinja and without special characters of .gitignore.
 PLAIN = re.compile(r"[\w./-]+")
 MOST_FILES = 20_000
-
-
-@dataclass(frozen=True)
-class File:
-    """A file or a link. Its content is in a blob of the template, or here."""
-
-    mode: str
-    blob: str = ""
-    content: bytes = b""
-
-    @property
-    def is_link(self) -> bool:
-        return self.mode == LINK
-
-
-@dataclass(frozen=True)
-class Plain:
-    """A version's files in a folder of ours, as git lists them."""
-
-    folder: Path
-    files: Mapping[str, File]
-    address: str
-    description: str
-    commit: str
-
-
-Wanted = Callable[[str], bool]
-
-
-def everything(_: str) -> bool:
-    return True
 
 
 def render(

@@ -140,7 +140,7 @@ class _Worker(Generic[Result]):
             dict(os.environ),
             Path.cwd(),
         )
-        CONTEXT.set_forkserver_preload([__name__])
+        CONTEXT.set_forkserver_preload([__name__, "fleet.copier_run"])
         process = CONTEXT.Process(target=_serve, args=arguments)
         process.start()
         self._process = process

@@ -15,11 +15,11 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from fleet import copier_run, git
+from fleet import git
 from fleet.addresses import url
-from fleet.copier_run import File, Plain, Wanted, everything
 from fleet.errors import FleetError
 from fleet.ownership import Ownership
+from fleet.plain import File, Plain, Wanted, everything
 from fleet.questions import Questions
 from fleet.repository import LARGEST, MODULE, Repository
 from fleet.service import ANSWERS_FILE
@@ -141,6 +141,8 @@ class Template:
         """The files that `copier copy` writes for these answers into a folder of that name, by
         path; see `fleet.copier_run`. Raises FleetError if the version refuses an answer or needs
         to run code."""
+        from fleet import copier_run  # noqa: PLC0415 (it takes a second, and only workers render)
+
         files = copier_run.render(self.plain(version), answers, name, wanted)
         if wanted is everything and (ANSWERS_FILE not in files or files[ANSWERS_FILE].is_link):
             raise FleetError(

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.copier_run import File
 from fleet.dropped_lines import DroppedLines, without_lines
 from fleet.errors import FleetError
 from fleet.git import said
+from fleet.plain import File
 from fleet.repository import Content, Entry, Repository, Tree
 
 # The stages of an unmerged path (git-merge-tree(1)): the base, the service, the template.

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from fleet import changelog, recipes, three_way
-from fleet.copier_run import File
 from fleet.dropped_lines import DroppedLines, droppable, without_lines
 from fleet.errors import FleetError
 from fleet.ownership import Owner, Ownership
+from fleet.plain import File
 from fleet.repository import Content, Entry, Repository, Tree
 from fleet.rewriting import moves, releases
 from fleet.rewriting.files import Carried, carry

@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import IO, Any
 
-from fleet.rewriting.engine import Rewritten, rewrite
-from fleet.rewriting.findings import Left
+from fleet.rewriting.findings import Left, Rewritten
 from fleet.rewriting.moves import Moves
 from fleet.rewriting.resolution import Names
 
@@ -144,6 +143,8 @@ def _work() -> None:
 
 
 def _done(releases: Sequence[Moves], message: Mapping[str, Any]) -> dict[str, Any]:
+    from fleet.rewriting.engine import rewrite  # noqa: PLC0415 (it takes a second to load)
+
     path = message["path"]
     try:
         done = rewrite(base64.b64decode(message["content"]), path, Names(releases, path))
