@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from fleet import git, report
+from fleet import git, pull_request
 from fleet.errors import FleetError
 from fleet.export import lock, run_check
 from fleet.presets import combined
@@ -323,8 +323,8 @@ def left_out(repository: Repository, update: Update, folder: str) -> str:
 def _commit(repository: Repository, update: Update, failure: str) -> str:
     trailers = [f"{CONFLICT}: {path}: {why}" for path, why in update.conflicts.items()]
     trailers += [f"{FAILURE}: {failure}"] if failure else []
-    told = report.told(update)
-    parts = [report.subject(update), told, "\n".join(map(git.one_line, trailers))]
+    told = pull_request.told(update)
+    parts = [pull_request.subject(update), told, "\n".join(map(git.one_line, trailers))]
     message = "\n\n".join(part for part in parts if part) + "\n"
     settings = repository.settings()
     asked = settings.pop("commit.gpgsign", "").lower()

@@ -7,7 +7,7 @@ from typing import Annotated
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, Field
 
-from fleet import settings
+from fleet import toml_file
 from fleet.errors import FleetError
 from fleet.repository import Repository
 from fleet.service import LARGEST, WAIVERS_FILE
@@ -50,7 +50,7 @@ def read(repository: Repository) -> list[Waiver]:
         text = repository.content(WAIVERS_FILE, entry, LARGEST).decode()
     except UnicodeDecodeError as error:
         raise FleetError(f"{name} is not valid TOML: {error}.") from error
-    return settings.parse(name, text, Waivers).waiver
+    return toml_file.parse(name, text, Waivers).waiver
 
 
 def matches(patterns: Iterable[str], path: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fleet import adopt, presets, report
+from fleet import adopt, presets, pull_request
 from fleet.adopt import Adoption
 from fleet.commands.options import Data, DataFile, Origin, To, address, answers
 from fleet.template import open_template
@@ -42,9 +42,9 @@ def _summary(adoption: Adoption, added: str) -> str:
     diffs = "".join(adoption.differing.values()).rstrip("\n")
     parts = [
         f"The template is at {adoption.version}.",
-        report.listed(added, adoption.missing),
-        report.listed("Identical", adoption.same),
-        report.listed("Different, left as they are", adoption.differing),
+        pull_request.listed(added, adoption.missing),
+        pull_request.listed("Identical", adoption.same),
+        pull_request.listed("Different, left as they are", adoption.differing),
         f"# Differences\n\n{diffs}" if diffs else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from fleet import policy, settings, status
+from fleet import policy, status, toml_file
 from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
 from fleet.fences import SECONDS, for_each
 from fleet.output import as_json, printable, write
 from fleet.policy import Finding, Policy
-from fleet.sarif import sarif as as_sarif
+from fleet.sarif import as_sarif
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def check_policy(
 
     Exits with 5 when a service does not comply, and with 1 when the policy is invalid.
     """
-    demanded = settings.read(demands, Policy)
+    demanded = toml_file.read(demands, Policy)
     allowed = limits([*(template or []), *(demanded.template or [])], timeout)
     fleet = for_each(folders(paths, file), status.read_status, status.refused, allowed)
     today = date.today()

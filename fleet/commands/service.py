@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fleet import presets, report
+from fleet import presets, pull_request
 from fleet.commands.options import Data, DataFile, DryRun, Exit, To, answers
 from fleet.drift import find_drift
 from fleet.service import Service, open_service, require_clean
@@ -49,7 +49,7 @@ def update_service(
                 show_line(f"{path}: {what}")
             raise typer.Exit(Exit.CONFLICTS if made.conflicts else 0)
         write_update(service.repository, made)
-    typer.echo(f"{report.subject(made)}.\n\n{report.summary(made)}\n")
+    typer.echo(f"{pull_request.subject(made)}.\n\n{pull_request.summary(made)}\n")
     if made.conflicts:
         typer.echo("Resolve the conflicts and `git add` the files, then: make lock check test")
         raise typer.Exit(Exit.CONFLICTS)
@@ -86,7 +86,7 @@ def make_branch(
         proposal = propose(service, template, Request(leave_out=leave_out))
         patch = left_out(service.repository, proposal.update, leave_out) if leave_out else ""
         switch(service.repository, proposal.branch)
-    text = report.pull_request(
+    text = pull_request.text(
         proposal.update, patch=patch, left_out=leave_out, lock=proposal.is_locked
     )
     body.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fleet import page, status
+from fleet import html_report, status
 from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
 from fleet.fences import SECONDS, for_each
 from fleet.output import as_json, write
@@ -36,7 +36,7 @@ def show_status(
     fleet = for_each(folders(paths, file), work, status.refused, limits(template, timeout))
     today = date.today()
     if html:
-        write(html, page.render(fleet, today))
+        write(html, html_report.html(fleet, today))
     if json:
         typer.echo(as_json(today, fleet))
     else:

@@ -65,11 +65,13 @@ def test_a_template_writes_no_file_through_a_link(
     fleet: Fleet, toy: Toy, lamps: Path, victim: Path
 ) -> None:
     answers = lamps / ".copier-answers.yml"
-    answers.write_text(answers.read_text() + f'x: "$({touching(victim / "ran")})"\n')
+    text = answers.read_text().replace("v1.0.0", "v1.1.0")
+    answers.write_text(text + f'x: "$({touching(victim / "ran")})"\n')
     services.commit(lamps, "Answer")
     (toy.folder / ANSWERS_FILE).unlink()
     link(toy, "template/.copier-answers.yml", str(victim / "sub/b.txt"))
     toy.release("v1.1.0", {"copier.yml": f"{COPIER}_preserve_symlinks: true\n"})
+    toy.release("v1.2.0", {"template/next.txt": "next\n"})
 
     status = fleet(lamps.parent, "status", "lamps", "--conflicts", "--json")
     update = fleet(lamps.parent, *UPDATE)
@@ -77,7 +79,7 @@ def test_a_template_writes_no_file_through_a_link(
     assert (victim / "sub/b.txt").read_text() == "mine\n"
     assert (status.code, outcomes(update)) == (1, {"lamps": "refused"})
     assert note(update.output) == (
-        "Version v1.1.0 of the template has a link that leads out of it: "
+        "Version v1.2.0 of the template has a link that leads out of it: "
         f"template/.copier-answers.yml -> {victim}/sub/b.txt."
     )
 

@@ -1,4 +1,4 @@
-"""The report of an update, for the terminal and for a pull request."""
+"""The text of an update, for the terminal and for a pull request."""
 
 from collections.abc import Iterable
 
@@ -67,7 +67,7 @@ def told(update: Update) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def pull_request(update: Update, *, patch: str, left_out: str, lock: bool) -> str:
+def text(update: Update, *, patch: str, left_out: str, lock: bool) -> str:
     """The text of a pull request in Markdown."""
     parts = [
         f"{subject(update)}.",
