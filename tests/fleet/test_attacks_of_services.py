@@ -47,8 +47,8 @@ def test_what_uv_would_build_is_not_built(
 
     run = fleet(tmp_path, "update", "lamps", "--json")
 
-    assert outcomes(run) == {"lamps": "updated"}
     assert not ran.exists()
+    assert outcomes(run) == {"lamps": "updated"}
     told = "uv.lock is out of date: run `make lock` on the branch."
     assert json.loads(run.output)["services"][0]["note"] == (
         told if ships == "the template" else ""

@@ -135,10 +135,10 @@ def test_another_repository_of_this_machine_is_not_shown_to_a_service_that_names
 
     run = fleet(tmp_path, *UPDATE)
 
+    assert services.git(lamps, "branch") == "* main\n"
     assert note(run.output) == (
         f"The template {secret.folder} is not allowed; allowed: {toy.folder}."
     )
-    assert services.git(lamps, "branch") == "* main\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """`fleet update` on an organization's services: 12 of them, or 200 with --full.
 
-The figures of docs/fleet-reference.md: uv run pytest tests/fleet/test_two_hundred.py --full -rP
+With figures: uv run pytest tests/fleet/test_two_hundred.py --full -rP
 """
 
 import json
@@ -142,7 +142,7 @@ def lost_on_branch(
 
 
 def figures(moves: list[dict[str, Any]], seconds: float, again: float) -> str:
-    """The table of docs/fleet-reference.md."""
+    """How long each outcome takes."""
     taken = defaultdict(list)
     for move in moves:
         taken[move["outcome"]].append(move["seconds"])
