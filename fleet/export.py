@@ -17,6 +17,8 @@ from fleet.update import Update
 LOCK, PROJECT = "uv.lock", "pyproject.toml"
 READ_BY_UV = {PROJECT, LOCK, "uv.toml"}
 LOCKING_SECONDS = 300
+UNLIMITED = 'ulimit -S -d "$(ulimit -H -d)"; exec sh -c "$1"'
+"""A person asks for the checks, so our limit of memory does not hold for them."""
 
 
 def lock(repository: Repository, update: Update) -> tuple[Update, bool]:
@@ -68,7 +70,7 @@ def run_check(repository: Repository, update: Update, command: str) -> str:
         whole.pop(f"{repository.prefix}{path}", None)
     with exported(repository, whole) as folder:
         result = subprocess.run(
-            ["sh", "-c", command],
+            ["sh", "-c", UNLIMITED, "sh", command],
             cwd=folder / repository.prefix,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -131,7 +131,8 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _work() -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
     releases: list[Moves] = []
     for line in sys.stdin:
         message = json.loads(line)

@@ -83,6 +83,12 @@ def test_a_check_that_hangs_is_ended_with_all_that_it_started(fleet: Fleet, shop
     assert not is_running(int((shop / "pid").read_text()))
 
 
+def test_the_limit_of_memory_does_not_hold_for_a_check(fleet: Fleet, shop: Path) -> None:
+    run = fleet(shop, "update", "plain", "--check", 'test "$(ulimit -d)" = "$(ulimit -H -d)"')
+
+    assert run.code == 0
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_process_and_the_next_one_no_folder(
     shop: Path, how: signal.Signals
