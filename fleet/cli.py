@@ -1,5 +1,6 @@
 """The command line."""
 
+import signal
 import sys
 
 import typer
@@ -10,6 +11,8 @@ from fleet.commands.options import Exit
 from fleet.commands.preset import check_preset
 from fleet.commands.update import update_services
 from fleet.errors import FleetError
+from fleet.output import printable
+from fleet.temporary import of_process
 
 app = typer.Typer(
     help="Keep services up to date with their template.",
@@ -27,8 +30,15 @@ app.command("preset")(check_preset)
 
 def main() -> None:
     """The console script: a refusal is one sentence, not a traceback."""
+    of_process()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except FleetError as error:
-        typer.echo(f"fleet: {error}", err=True)
+        typer.echo(f"fleet: {printable(str(error))}", err=True)
         sys.exit(Exit.REFUSED)
+
+
+def _terminate(*_: object) -> None:
+    """Leave nothing behind, as after Ctrl-C."""
+    sys.exit(128 + signal.SIGTERM)

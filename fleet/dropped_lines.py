@@ -1,39 +1,35 @@
 """Drops lines that a release removes from a file to which services add lines."""
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
-from fleet.service import Service
+from fleet.repository import Repository
 
 DroppedLines = Mapping[str, Collection[str]]
 """Lines, by file."""
 NOTHING: DroppedLines = MappingProxyType({})
 
 
-def droppable(service: Service, dropped_lines: DroppedLines) -> DroppedLines:
+def droppable(repository: Repository, dropped_lines: DroppedLines) -> DroppedLines:
     """The lines of files that still have all of theirs. A changed line is left to git's merge."""
+    files = repository.files
     return {
         path: lines
         for path, lines in dropped_lines.items()
-        if {line.encode() for line in lines} <= {*map(bytes.strip, _lines(service.folder / path))}
+        if path in files and files[path].is_file and _has(repository, path, lines)
     }
 
 
-def drop_lines(folder: Path, dropped_lines: DroppedLines) -> list[str]:
-    """Remove whole lines from files. Returns the files that changed.
+def without_lines(content: bytes, unwanted: Collection[str]) -> bytes:
+    """git cannot merge a line that the template removed with a change beside it, such as another
+    resource in a list."""
+    lines = content.splitlines(keepends=True)
+    return b"".join(_without(lines, {line.encode() for line in unwanted}))
 
-    git cannot merge a line that the template removed with a change beside it, such as another
-    resource in a list.
-    """
-    changed = []
-    for path, unwanted in dropped_lines.items():
-        lines = _lines(folder / path)
-        kept = _without(lines, {line.encode() for line in unwanted})
-        if len(kept) < len(lines):
-            (folder / path).write_bytes(b"".join(kept))
-            changed.append(path)
-    return changed
+
+def _has(repository: Repository, path: str, lines: Collection[str]) -> bool:
+    content = repository.content(path, repository.files[path])
+    return {line.encode() for line in lines} <= {*map(bytes.strip, content.splitlines())}
 
 
 def _without(lines: list[bytes], unwanted: Collection[bytes]) -> list[bytes]:
@@ -47,11 +43,3 @@ def _without(lines: list[bytes], unwanted: Collection[bytes]) -> list[bytes]:
             kept.append(line)
         was_dropped = is_dropped
     return kept
-
-
-def _lines(file: Path) -> list[bytes]:
-    return file.read_bytes().splitlines(keepends=True) if _is_plain(file) else []
-
-
-def _is_plain(file: Path) -> bool:
-    return file.is_file() and not file.is_symlink()

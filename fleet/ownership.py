@@ -30,7 +30,7 @@ class Ownership:
         """Raises FleetError if the text is not TOML or names an unknown class."""
         try:
             declared = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise FleetError(f"The template's ownership.toml is not valid: {error}.") from error
         if unknown := sorted(set(declared) - {Owner.TEMPLATE, Owner.SHARED, Owner.SEED}):
             names = ", ".join(unknown)

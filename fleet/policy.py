@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from fleet import template
-from fleet.service import ANSWERS_FILE
+from fleet.addresses import normal
+from fleet.service import ANSWERS_FILE, WAIVERS_FILE
 from fleet.status import Status
-from fleet.waivers import WAIVERS_FILE, Waiver, matches
+from fleet.waivers import Waiver, matches
 
 # Stable: a code never changes its meaning. docs/fleet-reference.md has the same table.
 REASONS = {
@@ -70,11 +70,11 @@ class Finding:
 
 def check(service: Status, policy: Policy, today: date) -> list[Finding]:
     """One finding per fault of a service; none if it complies."""
-    if service.error:
+    if service.error and not (service.template and _is_other(service.template, policy)):
         return [Finding("FLT001", service.path, "", service.error)]
     return [
         Finding(code, service.path, file, message)
-        for demand in (_template, _version, _answers, _drift, _waivers)
+        for demand in ((_template,) if service.error else DEMANDS)
         for code, file, message in demand(service, policy, today)
     ]
 
@@ -83,9 +83,8 @@ Faults = Iterator[tuple[str, str, str]]
 
 
 def _template(service: Status, policy: Policy, _: date) -> Faults:
-    allowed = policy.template
-    if allowed is not None and _address(service.template or "") not in map(_address, allowed):
-        named = ", ".join(allowed)
+    if _is_other(service.template or "", policy):
+        named = ", ".join(policy.template or [])
         said = f"{service.name} was made from {service.template}; allowed: {named}."
         yield "FLT002", ANSWERS_FILE, said
 
@@ -142,6 +141,10 @@ def _lasts_too_long(waiver: Waiver, policy: Policy, today: date) -> bool:
     return longest is not None and (waiver.expires - today).days > longest
 
 
-def _address(address: str) -> str:
-    """Normalized, so that two addresses of one repository are equal."""
-    return template.url(address).rstrip("/").removesuffix(".git")
+def _is_other(template: str, policy: Policy) -> bool:
+    """Whether the policy does not allow a template."""
+    allowed = policy.template
+    return allowed is not None and normal(template) not in map(normal, allowed)
+
+
+DEMANDS = (_template, _version, _answers, _drift, _waivers)

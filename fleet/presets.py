@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -30,8 +29,17 @@ def chosen(
 ) -> dict[str, Any]:
     """A preset's answers, overridden by the command line's. Raises FleetError for an answer that
     no question of the version takes."""
+    return combined(template, version, read(file) if file else {}, texts)
+
+
+def combined(
+    template: Template, version: str, data: Mapping[str, Any], texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """Answers from a file, overridden by the command line's, as `chosen` takes them."""
+    if not (data or texts):
+        return {}
     questions = template.questions(version)
-    answers = {**(read(file) if file else {}), **questions.read(texts)}
+    answers = {**data, **questions.read(texts)}
     questions.require(answers)
     return answers
 
@@ -42,6 +50,5 @@ def check(template: Template, version: str, file: Path) -> dict[str, Any]:
     Raises FleetError that names the question and the refused value.
     """
     answers = chosen(template, version, file, {})
-    with TemporaryDirectory(prefix="preset-") as folder:
-        template.try_out(version, answers, Path(folder, "service"))
+    template.render(version, answers, "service")
     return answers

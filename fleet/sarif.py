@@ -13,7 +13,7 @@ SCHEMA = (
 )
 
 
-def sarif(findings: Iterable[Finding]) -> str:
+def as_sarif(findings: Iterable[Finding]) -> str:
     rules = [{"id": code, "shortDescription": {"text": text}} for code, text in REASONS.items()]
     run = {
         "tool": {"driver": {"name": "fleet", "rules": rules}},

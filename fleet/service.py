@@ -1,5 +1,7 @@
-"""A service made from a template: its folder and what its answers file records."""
+"""A service made from a template: its folder and what its commit records."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,26 +10,25 @@ import yaml
 
 from fleet import git
 from fleet.errors import FleetError
+from fleet.repository import Repository, open_repository
 
-ANSWERS_FILE = ".copier-answers.yml"
+ANSWERS_FILE, WAIVERS_FILE = ".copier-answers.yml", ".template-waivers.toml"
+LARGEST = 1 << 20
+MOST_VALUES = 10_000
 
 
 @dataclass(frozen=True)
 class Service:
     """The template's `address` and `version` as recorded; `answers` without copier's own keys."""
 
-    folder: Path
+    repository: Repository
     address: str
     version: str
     answers: dict[str, Any]
 
-    @classmethod
-    def read(cls, folder: Path) -> "Service":
-        """Raises FleetError unless the folder is a service in a repository."""
-        require_repository(folder)
-        recorded = _recorded(folder / ANSWERS_FILE)
-        answers = {name: value for name, value in recorded.items() if not name.startswith("_")}
-        return cls(folder, str(recorded["_src_path"]), str(recorded["_commit"]), answers)
+    @property
+    def folder(self) -> Path:
+        return self.repository.folder
 
     @property
     def name(self) -> str:
@@ -35,24 +36,37 @@ class Service:
 
     @property
     def prefix(self) -> str:
-        """The folder's path inside its repository: empty, or with a trailing slash."""
-        return git.git(self.folder, "rev-parse", "--show-prefix").strip()
-
-    def require_clean(self) -> None:
-        require_clean(self.folder)
+        return self.repository.prefix
 
 
-def require_repository(folder: Path) -> None:
-    """Raises FleetError unless the folder is in a repository."""
+@contextmanager
+def open_service(folder: Path) -> Iterator[Service]:
+    """A service as it is committed, until the block ends. Raises FleetError unless the folder is
+    a service in a repository."""
+    require_folder(folder)
+    with open_repository(folder) as repository:
+        repository.prefetch((ANSWERS_FILE, WAIVERS_FILE), LARGEST)
+        recorded = _recorded(repository)
+        answers = {
+            name: value
+            for name, value in recorded.items()
+            if isinstance(name, str) and not name.startswith("_")
+        }
+        address = _absolute(str(recorded["_src_path"]), folder)
+        yield Service(repository, address, str(recorded["_commit"]), answers)
+
+
+def require_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise FleetError(f"There is no folder {folder}.")
-    if git.run(folder, "rev-parse", "--git-dir").returncode:
-        raise FleetError(f"{folder} is not in a git repository: run `git init` and commit it.")
 
 
 def require_clean(folder: Path) -> None:
     """Raises FleetError if a folder has uncommitted changes."""
-    if lines := git.git(folder, "status", "--porcelain", "--", ".").splitlines():
+    status = git.as_person(folder, "status", "--porcelain", "--", ".")
+    if status.returncode:
+        raise FleetError(f"`git status` failed in {folder}: {git.said(status.stderr)}")
+    if lines := status.stdout.splitlines():
         named = ", ".join(line[3:] for line in lines[:3])
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
         raise FleetError(
@@ -60,21 +74,47 @@ def require_clean(folder: Path) -> None:
         )
 
 
-def _recorded(file: Path) -> dict[str, Any]:
+def _recorded(repository: Repository) -> dict[str, Any]:
+    file, entry = repository.folder / ANSWERS_FILE, repository.files.get(ANSWERS_FILE)
+    if not entry:
+        why = (
+            f"is not committed: commit {ANSWERS_FILE} first"
+            if file.is_file()
+            else "it was not made by `copier copy`"
+        )
+        raise FleetError(f"{repository.folder} has no {ANSWERS_FILE}: {why}.")
     try:
-        recorded = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FleetError(
-            f"{file.parent} has no {ANSWERS_FILE}: it was not made by `copier copy`."
-        ) from error
-    except OSError as error:
-        raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
+        recorded = yaml.safe_load(repository.content(ANSWERS_FILE, entry, LARGEST).decode())
+    except FleetError:
+        raise
+    except Exception as error:  # a stranger's YAML: PyYAML raises what Python does
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise FleetError(f"{file} is not valid YAML: {reason}.") from error
     if not isinstance(recorded, dict):
         raise FleetError(f"{file} has no answers.")
+    if _size(recorded) > MOST_VALUES:
+        raise FleetError(f"{file} has more than {MOST_VALUES} values.")
     for key in ("_src_path", "_commit"):
         if not recorded.get(key):
             raise FleetError(f"{file} does not record {key}: render the service from a repository.")
     return recorded
+
+
+def _size(value: Any) -> int:
+    """How many values there are when each alias is written out, counted up to the limit."""
+    waiting, seen = [value], 0
+    while waiting and seen <= MOST_VALUES:
+        seen += 1
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list | set | tuple):
+            waiting += one
+    return seen
+
+
+def _absolute(address: str, folder: Path) -> str:
+    """Copier records a path as it was typed: relative ones are relative to the service."""
+    if address.startswith(("./", "../", "~/")) or address in {".", ".."}:
+        return str((folder / Path(address).expanduser()).resolve())
+    return address

@@ -8,11 +8,12 @@ from typing import Any
 
 from packaging.version import Version
 
-from fleet import clones, git, waivers
-from fleet.drift import drift
+from fleet import git, waivers
+from fleet.drift import find_drift
+from fleet.errors import FleetError, NotAllowedError
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
-from fleet.update import is_up_to_date, update
+from fleet.update import is_up_to_date, make_update
 from fleet.waivers import Waiver
 
 
@@ -46,7 +47,7 @@ class Status:
     """Why each path would conflict on an update to the newest release; none if not checked."""
 
 
-def status(service: Service, template: Template, *, conflicts: bool = False) -> Status:
+def read_status(service: Service, template: Template, *, conflicts: bool = False) -> Status:
     """Raises FleetError if the version is unknown, its answers do not render, or the waivers are
     invalid. Looks for conflicts only if asked."""
     version = service.version
@@ -64,32 +65,36 @@ def status(service: Service, template: Template, *, conflicts: bool = False) -> 
         behind=len(lacking),
         updated=_updated(service),
         answers=service.answers,
-        drift=list(drift(service, template)),
-        waivers=waivers.read(service.folder),
+        drift=list(find_drift(service, template)),
+        waivers=waivers.read(service.repository),
         conflicts=conflicts_on_update(service, template) if conflicts else None,
     )
 
 
-def refused(folder: Path, sentence: str) -> Status:
+def refused(folder: Path, error: FleetError) -> Status:
     """The status of a service that cannot be read."""
-    return Status(path=str(folder), name=folder.resolve().name, error=sentence)
+    template = error.address if isinstance(error, NotAllowedError) else None
+    name = folder.resolve().name
+    return Status(path=str(folder), name=name, error=str(error), template=template)
 
 
 def conflicts_on_update(service: Service, template: Template) -> dict[str, str]:
-    """Found by updating a clone: ignores uncommitted changes, leaves the service untouched."""
+    """Found by an update in memory, of what is committed."""
     if is_up_to_date(service, template):
         return {}
-    with clones.clone(service) as clone:
-        return update(clone, template).conflicts
+    return make_update(service, template).conflicts
 
 
 @cache
 def _releases(template: Template, version: str, option: str) -> list[str]:
     """The final releases that a version includes (merged) or lacks (no-merged), oldest first."""
-    tags = git.git(template.clone, "tag", f"--{option}", template.commit(version)).split()
+    tags = git.output(template.clone, "tag", f"--{option}", template.commit(version)).split()
     return [tag for tag in template.versions if tag in tags and not Version(tag).is_prerelease]
 
 
 def _updated(service: Service) -> date | None:
-    day = git.run(service.folder, "log", "-1", "--format=%cs", "--", ANSWERS_FILE).stdout.strip()
+    repository = service.repository
+    file = f":(literal){service.prefix}{ANSWERS_FILE}"
+    command = ("log", "-1", "--format=%cs", repository.head, "--", file)
+    day = repository.run(*command).stdout.strip()
     return date.fromisoformat(day) if day else None

@@ -2,23 +2,31 @@
 
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 from pathspec import GitIgnoreSpec
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from fleet import settings
-
-WAIVERS_FILE = ".template-waivers.toml"
+from fleet import toml_file
+from fleet.errors import FleetError
+from fleet.repository import Repository
+from fleet.service import LARGEST, WAIVERS_FILE
 
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _pattern(text: str) -> str:
+    try:
+        GitIgnoreSpec.from_lines([text])
+    except Exception as error:  # what the pattern's library raises, it does not say
+        raise ValueError("write a pattern as in .gitignore") from error
+    return text
 
 
 class Waiver(BaseModel, frozen=True, extra="forbid", strict=True):
     """A .gitignore pattern, and the last day on which it is valid."""
 
-    path: Text
+    path: Annotated[Text, AfterValidator(_pattern)]
     reason: Text
     expires: date
 
@@ -33,10 +41,16 @@ class Waivers(BaseModel, frozen=True, extra="forbid"):
     waiver: list[Waiver] = []
 
 
-def read(folder: Path) -> list[Waiver]:
+def read(repository: Repository) -> list[Waiver]:
     """A service's waivers; none without a file. Raises FleetError if the file is invalid."""
-    file = folder / WAIVERS_FILE
-    return settings.read(file, Waivers).waiver if file.exists() else []
+    entry, name = repository.files.get(WAIVERS_FILE), str(repository.folder / WAIVERS_FILE)
+    if not entry:
+        return []
+    try:
+        text = repository.content(WAIVERS_FILE, entry, LARGEST).decode()
+    except UnicodeDecodeError as error:
+        raise FleetError(f"{name} is not valid TOML: {error}.") from error
+    return toml_file.parse(name, text, Waivers).waiver
 
 
 def matches(patterns: Iterable[str], path: str) -> bool:

@@ -8,7 +8,7 @@ rest = ["../orders", "../lamps"]
 from pathlib import Path
 from typing import Any
 
-from fleet import settings
+from fleet import toml_file
 from fleet.errors import FleetError
 
 
@@ -27,7 +27,7 @@ def wave(file: Path, name: str) -> list[Path]:
 
 
 def _waves(file: Path) -> dict[str, Any]:
-    waves = settings.toml(file).get("waves")
+    waves = toml_file.toml(file).get("waves")
     if not isinstance(waves, dict) or not waves:
         raise FleetError(f'{file} has no waves: write [waves] and canary = ["../lamps"].')
     return waves

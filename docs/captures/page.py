@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from fleet import page
+from fleet import html_report
 from fleet.status import Status
 from fleet.waivers import Waiver
 
@@ -75,7 +75,7 @@ def screenshot() -> bytes:
     """The upper part of the page, in light colours."""
     with TemporaryDirectory() as folder, browser() as driver:
         file = Path(folder, "report.html")
-        file.write_text(page.render(example(), TODAY))
+        file.write_text(html_report.html(example(), TODAY))
         size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         driver.get(file.as_uri())

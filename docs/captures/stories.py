@@ -56,6 +56,7 @@ def fleet(folder: Path) -> dict[str, str]:
     work_in(folder)
     scripts = sysconfig.get_path("scripts")
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    environment["FLEET_TEMPLATE"] = str(template)
     texts = {name: terminal.run(call, folder, environment) for name, call in FLEET.items()}
     texts["service-update"] = service_update(folder / "orders", environment)
     return {name: text.replace(soon(), "2027-03-01") for name, text in texts.items()}

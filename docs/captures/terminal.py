@@ -21,7 +21,7 @@ SAME = {
     r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z": MOMENT,
     r"│ \d{4}-\d\d-\d\d │": "│ 2026-11-22 │",
     r"(│ up to date │) \d\.\d": r"\1 0.0",
-    r"(│ (updated   |conflicts ) │) \d\.\d": r"\1 2.0",
+    r"(│ (updated   |conflicts ) │) \d\.\d": r"\1 0.3",
 }
 
 # rich's own has fonts of another site: a picture in a README may load nothing.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fleet import adopt, presets, report
+from fleet import adopt, presets, pull_request
 from fleet.adopt import Adoption
 from fleet.commands.options import Data, DataFile, Origin, To, address, answers
 from fleet.template import open_template
@@ -27,9 +27,9 @@ def adopt_service(
     with open_template(address(template)) as opened:
         version = to or opened.newest
         chosen = presets.chosen(opened, version, data_file, answers(data))
-        with adopt.compare(path, opened, version, chosen) as adoption:
-            if write:
-                adopt.write(path, adoption)
+        adoption = adopt.compare(path, opened, version, chosen)
+    if write:
+        adopt.write(path, adoption)
     typer.echo(_summary(adoption, "Added" if write else "Would be added"))
     typer.echo(
         "Review with `git status`, then commit: `fleet service update` works from now on."
@@ -42,9 +42,9 @@ def _summary(adoption: Adoption, added: str) -> str:
     diffs = "".join(adoption.differing.values()).rstrip("\n")
     parts = [
         f"The template is at {adoption.version}.",
-        report.listed(added, adoption.missing),
-        report.listed("Identical", adoption.same),
-        report.listed("Different, left as they are", adoption.differing),
+        pull_request.listed(added, adoption.missing),
+        pull_request.listed("Identical", adoption.same),
+        pull_request.listed("Different, left as they are", adoption.differing),
         f"# Differences\n\n{diffs}" if diffs else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

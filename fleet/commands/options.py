@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from fleet.addresses import Allowed
 from fleet.errors import FleetError
+from fleet.fences import Limits
 
 To = Annotated[str, typer.Option(help="The template's version; the newest by default.")]
 Origin = Annotated[
@@ -18,6 +20,18 @@ Paths = Annotated[list[Path] | None, typer.Argument(help="Folders of services.")
 File = Annotated[
     Path | None, typer.Option(help="A file of folders, one per line, relative to the file.")
 ]
+Templates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--template",
+        envvar="FLEET_TEMPLATE",
+        help="A template's address; services of others are refused. May be given often.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Change nothing: tell what would become of each file.")
+]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds that one service may take.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -34,6 +48,10 @@ class Exit(IntEnum):
 def address(origin: str) -> str:
     """The address that a service records: absolute, as a relative one depends on where it is."""
     return str(Path(origin).resolve()) if Path(origin).is_dir() else origin
+
+
+def limits(templates: list[str] | None, timeout: float) -> Limits:
+    return Limits(timeout, Allowed(tuple(address(each) for each in templates or [])))
 
 
 def answers(data: list[str]) -> dict[str, str]:

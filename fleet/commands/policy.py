@@ -1,21 +1,27 @@
 """`fleet policy`: whether services comply with the organization's policy."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
 
-from fleet import policy, settings, status
-from fleet.commands.options import Exit, File, Json, Paths, folders
-from fleet.output import printable, write
-from fleet.parallel import for_each
+from fleet import policy, status, toml_file
+from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
+from fleet.fences import SECONDS, for_each
+from fleet.output import as_json, printable, write
 from fleet.policy import Finding, Policy
-from fleet.sarif import sarif as as_sarif
+from fleet.sarif import as_sarif
 
-FORMAT = 1
-"""The JSON's version: raised when a key is renamed or removed, not when one is added."""
+
+@dataclass(frozen=True)
+class Checked:
+    """A service as `--json` prints it."""
+
+    path: str
+    name: str
+    findings: list[Finding]
 
 
 def check_policy(
@@ -24,18 +30,22 @@ def check_policy(
     file: File = None,
     json: Json = False,
     sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0 to this file.")] = None,
+    template: Templates = None,
+    timeout: Timeout = SECONDS,
 ) -> None:
     """Check services against a policy. Changes nothing.
 
     Exits with 5 when a service does not comply, and with 1 when the policy is invalid.
     """
-    demanded = settings.read(demands, Policy)
-    fleet = for_each(folders(paths, file), status.status, status.refused)
+    demanded = toml_file.read(demands, Policy)
+    allowed = limits([*(template or []), *(demanded.template or [])], timeout)
+    fleet = for_each(folders(paths, file), status.read_status, status.refused, allowed)
     today = date.today()
-    findings = [finding for service in fleet for finding in policy.check(service, demanded, today)]
+    checked = [Checked(s.path, s.name, policy.check(s, demanded, today)) for s in fleet]
+    findings = [finding for service in checked for finding in service.findings]
     if sarif:
         write(sarif, as_sarif(findings))
-    typer.echo(_json(findings, today, len(fleet)) if json else _text(findings, len(fleet)))
+    typer.echo(as_json(today, checked) if json else _text(findings, len(fleet)))
     if findings:
         raise typer.Exit(Exit.VIOLATED)
 
@@ -43,8 +53,3 @@ def check_policy(
 def _text(findings: list[Finding], services: int) -> str:
     lines = [f"{finding.service}: {finding.code} {finding.message}" for finding in findings]
     return "\n".join([*map(printable, lines), f"Services: {services}, findings: {len(findings)}."])
-
-
-def _json(findings: list[Finding], today: date, services: int) -> str:
-    document = {"format": FORMAT, "date": today, "services": services, "findings": findings}
-    return TypeAdapter(dict[str, Any]).dump_json(document, indent=2).decode()

@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from fleet import presets, report
-from fleet.commands.options import Data, DataFile, Exit, To, answers
-from fleet.drift import drift
-from fleet.propose import propose
-from fleet.service import Service
+from fleet import presets, pull_request
+from fleet.commands.options import Data, DataFile, DryRun, Exit, To, answers
+from fleet.drift import find_drift
+from fleet.service import Service, open_service, require_clean
+from fleet.table import show_line
 from fleet.template import Template, open_template
-from fleet.update import is_up_to_date, update
+from fleet.update import is_up_to_date, make_update
+from fleet.update_branch import Request, foreseen, left_out, propose
+from fleet.worktree import read_files, switch, write_update
 
 app = typer.Typer(help="The service in this folder.", no_args_is_help=True)
 
@@ -26,6 +28,7 @@ def update_service(
     to: To = "",
     data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
     data_file: DataFile = None,
+    dry_run: DryRun = False,
     checks: Annotated[bool, typer.Option(help="Run `make lock check test` afterwards.")] = True,
 ) -> None:
     """Merge the template's changes into the working tree. Commits nothing.
@@ -38,8 +41,15 @@ def update_service(
         if not new and is_up_to_date(service, template, to):
             typer.echo(f"{service.name} is up to date with the template: {service.version}.")
             return
-        made = update(service, template, to=to, data=new)
-    typer.echo(f"{report.subject(made)}.\n\n{report.summary(made)}\n")
+        if not dry_run:
+            require_clean(service.folder)
+        made = make_update(service, template, to=to, data=new)
+        if dry_run:
+            for path, what in foreseen(service.repository, made).items():
+                show_line(f"{path}: {what}")
+            raise typer.Exit(Exit.CONFLICTS if made.conflicts else 0)
+        write_update(service.repository, made)
+    typer.echo(f"{pull_request.subject(made)}.\n\n{pull_request.summary(made)}\n")
     if made.conflicts:
         typer.echo("Resolve the conflicts and `git add` the files, then: make lock check test")
         raise typer.Exit(Exit.CONFLICTS)
@@ -53,7 +63,7 @@ def update_service(
 def show_drift() -> None:
     """Show how the template's files differ from the recorded version. Exits with 4 if any do."""
     with this_service() as (service, template):
-        diffs = drift(service, template)
+        diffs = find_drift(service, template, read_files)
     if diffs:
         typer.echo("".join(diffs.values()), nl=False)
         raise typer.Exit(Exit.DRIFT)
@@ -72,13 +82,18 @@ def make_branch(
     with this_service() as (service, template):
         if is_up_to_date(service, template):
             return
-        proposal = propose(service, template, leave_out=leave_out)
-    body.write_text(proposal.body, encoding="utf-8")
+        require_clean(service.folder)
+        proposal = propose(service, template, Request(leave_out=leave_out))
+        patch = left_out(service.repository, proposal.update, leave_out) if leave_out else ""
+        switch(service.repository, proposal.branch)
+    text = pull_request.text(
+        proposal.update, patch=patch, left_out=leave_out, lock=proposal.is_locked
+    )
+    body.write_text(text, encoding="utf-8")
     typer.echo(proposal.branch)
 
 
 @contextmanager
 def this_service() -> Iterator[tuple[Service, Template]]:
-    service = Service.read(Path.cwd())
-    with open_template(service.address) as template:
+    with open_service(Path.cwd()) as service, open_template(service.address) as template:
         yield service, template

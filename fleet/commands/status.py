@@ -3,19 +3,18 @@
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
 
-from fleet import page, status, table
-from fleet.commands.options import Exit, File, Json, Paths, folders
-from fleet.output import write
-from fleet.parallel import for_each
+from fleet import html_report, status
+from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
+from fleet.fences import SECONDS, for_each
+from fleet.output import as_json, write
 from fleet.status import Status
+from fleet.table import labels, show_line, show_table
 
-FORMAT = 1
-"""The JSON's version: raised when a key is renamed or removed, not when one is added."""
+COLUMNS = ("Service", "Version", "Behind", "Updated", "Drift", "Waivers", "Conflicts")
 
 
 def show_status(
@@ -24,26 +23,48 @@ def show_status(
     json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write an HTML report to this file.")] = None,
     conflicts: Annotated[
-        bool, typer.Option("--conflicts", help="Find conflicts by updating a clone of each.")
+        bool, typer.Option("--conflicts", help="Find conflicts by an update in memory.")
     ] = False,
+    template: Templates = None,
+    timeout: Timeout = SECONDS,
 ) -> None:
     """Show version, age, drift and waivers of services. Changes nothing.
 
     Exits with 1 when a service cannot be read, and still shows the others.
     """
-    work = partial(status.status, conflicts=conflicts)
-    fleet = for_each(folders(paths, file), work, status.refused)
+    work = partial(status.read_status, conflicts=conflicts)
+    fleet = for_each(folders(paths, file), work, status.refused, limits(template, timeout))
     today = date.today()
     if html:
-        write(html, page.render(fleet, today))
+        write(html, html_report.html(fleet, today))
     if json:
-        typer.echo(as_json(fleet, today))
+        typer.echo(as_json(today, fleet))
     else:
-        table.show(fleet, today)
+        _show(fleet, today)
     if any(service.error for service in fleet):
         raise typer.Exit(Exit.REFUSED)
 
 
-def as_json(fleet: list[Status], today: date) -> str:
-    document = {"format": FORMAT, "date": today, "services": fleet}
-    return TypeAdapter(dict[str, Any]).dump_json(document, indent=2).decode()
+def _show(fleet: list[Status], today: date) -> None:
+    known = [service for service in fleet if not service.error]
+    names = labels([(service.name, service.path) for service in known])
+    rows = ([name, *_cells(one, today)] for name, one in zip(names, known, strict=True))
+    show_table(COLUMNS, rows)
+    for service in fleet:
+        if service.error:
+            show_line(f"{service.path}: {service.error}")
+
+
+def _cells(service: Status, today: date) -> list[str]:
+    waivers = [
+        f"{waiver.path} {'EXPIRED' if waiver.is_expired(today) else 'until'} {waiver.expires}"
+        for waiver in service.waivers
+    ]
+    return [
+        service.version or "",
+        str(service.behind),
+        str(service.updated or "never"),
+        ", ".join(service.drift),
+        ", ".join(waivers),
+        "not checked" if service.conflicts is None else ", ".join(service.conflicts),
+    ]

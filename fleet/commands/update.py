@@ -1,23 +1,36 @@
 """`fleet update`: updates many services, each on its own branch."""
 
-import json
 import os
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Mapping
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from fleet.commands.options import Exit, File, Paths, To, folders
+from fleet.commands.options import (
+    Data,
+    DataFile,
+    DryRun,
+    Exit,
+    File,
+    Json,
+    Paths,
+    Templates,
+    Timeout,
+    To,
+    answers,
+    folders,
+    limits,
+)
 from fleet.errors import FleetError
-from fleet.move import Move, Order, Outcome, move, refused
-from fleet.output import printable
-from fleet.parallel import for_each
+from fleet.fences import SECONDS, for_each
+from fleet.output import as_json
+from fleet.presets import read
+from fleet.table import labels, show_line, show_table
+from fleet.update_branch import Outcome, Request, Result, refused, update_branch
 from fleet.waves import wave
 
 EXITS = {
@@ -33,9 +46,14 @@ def update_services(
     to: To = "",
     waves: Annotated[Path | None, typer.Option(help="A TOML file of waves.")] = None,
     wave_name: Annotated[str, typer.Option("--wave", help="The wave to update.")] = "",
-    check: Annotated[str, typer.Option(help="A shell command to run in each clone.")] = "",
+    check: Annotated[str, typer.Option(help="A shell command to run on each update.")] = "",
     patches: Annotated[Path | None, typer.Option(help="Write patches to this folder.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    template: Templates = None,
+    timeout: Timeout = SECONDS,
+    data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
+    data_file: DataFile = None,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Commit an update on a branch of each service. Working trees stay untouched.
 
@@ -44,13 +62,23 @@ def update_services(
     """
     if wave_name and not waves:
         raise FleetError(f"Name the file that defines the wave {wave_name} with --waves.")
+    if dry_run and (check or patches):
+        raise FleetError("--dry-run makes no branch: leave out --check and --patches.")
     named = folders([*(paths or []), *(wave(waves, wave_name) if waves else [])], file)
-    order = Order(to, check, _patches(named, patches) if patches else {})
-    moves = for_each(named, partial(move, order=order), refused)
-    if as_json:
-        typer.echo(json.dumps([asdict(made) for made in moves], indent=2, ensure_ascii=False))
+    request = Request(
+        to=to,
+        texts=answers(data),
+        data=read(data_file) if data_file else {},
+        check=check,
+        patches=_patches(named, patches) if patches else {},
+        dry=dry_run,
+    )
+    work = partial(update_branch, request=request)
+    moves = for_each(named, work, refused, limits(template, timeout))
+    if json:
+        typer.echo(as_json(date.today(), moves))
     else:
-        _print(moves)
+        _show(moves)
     outcomes = _counts(moves)
     raise typer.Exit(next((code for outcome, code in EXITS.items() if outcome in outcomes), 0))
 
@@ -64,35 +92,46 @@ def _patches(services: list[Path], folder: Path) -> dict[Path, Path]:
     }
 
 
-def _print(moves: list[Move]) -> None:
-    table = Table("Service", "From", "To", "Outcome", "Seconds")
-    for made in moves:
-        cells = (made.name, made.before, made.after, made.outcome, f"{made.seconds:.1f}")
-        table.add_row(*(Text(cell) for cell in cells))
-    Console(soft_wrap=True).print(table)
-    for made in moves:
-        reasons = [f"{path}: {reason}" for path, reason in made.conflicts.items()]
-        for line in [made.note, *reasons, *_carried(made)]:
-            if line:
-                typer.echo(f"{made.path}: {line}")
-    counts = _counts(moves)
+def _show(results: list[Result]) -> None:
+    names = labels([(result.name, result.path) for result in results])
+    show_table(
+        ("Service", "From", "To", "Outcome", "Seconds"),
+        (
+            (name, made.before, made.after, made.outcome, f"{made.seconds:.1f}")
+            for name, made in zip(names, results, strict=True)
+        ),
+    )
+    for made in results:
+        for line in _lines(made):
+            show_line(f"{made.path}: {line}")
+    counts = _counts(results)
     typer.echo(", ".join(f"{name}: {counts[name]}" for name in Outcome if name in counts) + ".")
-    if branches := sorted({made.branch for made in moves if made.branch}):
-        typer.echo(f"Branches: {', '.join(branches)}.")
+    if branches := sorted({made.branch for made in results if made.branch}):
+        show_line(f"Branches: {', '.join(branches)}.")
 
 
-def _carried(made: Move) -> list[str]:
+def _lines(made: Result) -> list[str]:
+    if made.files:
+        return [line for line in [made.note, *_pairs(made.files)] if line]
+    deleted = [f"{path}: changed in the template, still deleted here" for path in made.left_deleted]
+    lines = [made.note, *_pairs(made.conflicts), *deleted, *_carried(made)]
+    return [line for line in lines if line]
+
+
+def _pairs(reasons: Mapping[str, str]) -> list[str]:
+    return [f"{path}: {reason}" for path, reason in reasons.items()]
+
+
+def _carried(made: Result) -> list[str]:
     """What is left to do in the service's own files. The commit says what was rewritten."""
     rewritten = sum(bool(file.changes) for file in made.carried)
     left = [
-        f"{printable(file.path)}:{left.line}: {left.reason}"
-        for file in made.carried
-        for left in file.left
+        f"{file.path}:{left.line}: {left.reason}" for file in made.carried for left in file.left
     ]
     counted = f"Files rewritten for moved names: {rewritten}." if rewritten else ""
     hand = "There are steps to do by hand: the commit lists them." if made.recipes else ""
     return [counted, *left, hand]
 
 
-def _counts(moves: list[Move]) -> Counter[Outcome]:
+def _counts(moves: list[Result]) -> Counter[Outcome]:
     return Counter(made.outcome for made in moves)

@@ -1,28 +1,18 @@
 """Rewrites the text of one Python file."""
 
 import tokenize
-from dataclasses import dataclass, field
 from io import BytesIO
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, ScopeProvider
 
 from fleet.rewriting.bindings import Place, bindings, key
-from fleet.rewriting.findings import Findings, Left
+from fleet.rewriting.findings import Findings, Left, Rewritten
 from fleet.rewriting.imports import Bound, Imports
 from fleet.rewriting.resolution import Names
 from fleet.rewriting.scopes import Free
 from fleet.rewriting.strings import Strings
 from fleet.rewriting.uses import Uses
-
-
-@dataclass(frozen=True)
-class Rewritten:
-    """A file's new content, the names that changed in it, and what is left to change by hand."""
-
-    content: bytes
-    changes: dict[str, str] = field(default_factory=dict)
-    left: list[Left] = field(default_factory=list)
 
 
 def rewrite(content: bytes, path: str, names: Names) -> Rewritten:

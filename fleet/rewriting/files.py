@@ -1,22 +1,24 @@
-"""Rewrites the files of a service that use moved names, and stages them."""
+"""Rewrites the files of a service that use moved names."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from fleet import git
+from fleet.repository import Content, Entry, Listing, Repository
 from fleet.rewriting import formatting
 from fleet.rewriting.findings import Left
 from fleet.rewriting.moves import Moves
 from fleet.rewriting.resolution import Names
 from fleet.rewriting.worker import rewrite_all
-from fleet.service import Service
 
 AT_RUN_TIME = "import_module|__import__"
 MARKER = re.compile(rb"^<{7} ", re.MULTILINE)
+SETTINGS = {"pyproject.toml", "ruff.toml", ".ruff.toml"}
 
 
 @dataclass(frozen=True)
@@ -31,36 +33,94 @@ class Carried:
 
 @dataclass(frozen=True)
 class _File:
-    """A tracked file that may use moved names."""
+    """A file that may use moved names."""
 
     path: str
     content: bytes
     is_merged: bool
 
 
-def sorted_before(service: Service, releases: Sequence[Moves]) -> frozenset[str]:
-    """Files whose imports are sorted, as long as the modules that they name are there: ruff takes
-    others for somebody else's."""
-    paths = [file.path for file in _files(service.folder, releases)]
-    return formatting.sorted_files(service.folder, paths)
-
-
 def carry(
-    service: Service, releases: Sequence[Moves], render: str, *, were_sorted: Collection[str]
-) -> list[Carried]:
-    """Rewrite all tracked Python files but those that are word for word as in a render. Those that
-    were sorted or formatted are so again."""
-    files = list(_files(service.folder, releases, render))
-    merged = {file.path: file.content for file in files if file.is_merged}
+    repository: Repository,
+    releases: Sequence[Moves],
+    merged: Listing,
+    render: Mapping[str, Entry | Content],
+    conflicting: Collection[str],
+) -> tuple[dict[str, Entry | Content], list[Carried]]:
+    """The merged files, with all Python files rewritten but those that are word for word as in a
+    render; and what was done. Those that were sorted or formatted are so again."""
+    files = list(_files(repository, releases, merged, render, conflicting))
+    contents = {file.path: file.content for file in files if file.is_merged}
     told = [_conflicting(file) for file in files if not file.is_merged]
-    for path, rewritten in rewrite_all(releases, merged):
-        left = rewritten.left
-        if rewritten.content != merged[path]:
-            _write(service.folder, path, rewritten.content, was_sorted=path in were_sorted)
-            left = _relocated(left, merged[path], (service.folder / path).read_bytes())
-        if rewritten.changes or left:
-            told.append(Carried(path, rewritten.changes, left))
-    return sorted(told, key=lambda file: file.path)
+    rewritten = dict(rewrite_all(releases, contents))
+    new = {path: one.content for path, one in rewritten.items() if one.content != contents[path]}
+    formatted = _formatted(repository, merged, contents, new)
+    for path, one in rewritten.items():
+        left = one.left
+        if path in new:
+            left = _relocated(left, contents[path], formatted[path])
+        if one.changes or left:
+            told.append(Carried(path, one.changes, left))
+    changed = {path: Content(merged[path].mode, text) for path, text in formatted.items()}
+    return {**merged, **changed}, sorted(told, key=lambda file: file.path)
+
+
+def _formatted(
+    repository: Repository, merged: Listing, old: Mapping[str, bytes], new: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """The new files, sorted and formatted by the service's settings where they were so before.
+
+    Whether they were sorted is seen among the service's modules of before: ruff takes others for
+    somebody else's.
+    """
+    if not new:
+        return {}
+    before = {path: old[path] for path in new}
+    with _workshop(repository, repository.files) as folder:
+        _write(
+            folder,
+            {
+                path: repository.text(repository.files[path])
+                for path in new
+                if path in repository.files
+            },
+        )
+        were_sorted = formatting.sorted_files(folder, [p for p in new if p in repository.files])
+    with _workshop(repository, merged) as folder:
+        _write(folder, before)
+        formatting.reformat(folder, list(before))
+        were_formatted = [path for path in before if (folder / path).read_bytes() == before[path]]
+        _write(folder, new)
+        formatting.sort_imports(folder, [path for path in new if path in were_sorted])
+        formatting.reformat(folder, were_formatted)
+        return {path: (folder / path).read_bytes() for path in new}
+
+
+@contextmanager
+def _workshop(repository: Repository, files: Listing) -> Iterator[Path]:
+    """A folder with the settings of a service, and the names of its modules."""
+    settings = {
+        path: entry
+        for path, entry in repository.all_files.items()
+        if entry.is_file and Path(path).name in SETTINGS
+    }
+    settings |= {
+        f"{repository.prefix}{path}": entry
+        for path, entry in files.items()
+        if entry.is_file and Path(path).name in SETTINGS
+    }
+    modules = [f"{repository.prefix}{path}" for path in files if path.endswith(".py")]
+    with TemporaryDirectory(prefix="workshop-") as scratch:
+        _write(Path(scratch), dict.fromkeys(modules, b""))
+        _write(Path(scratch), {path: repository.content(path, e) for path, e in settings.items()})
+        yield Path(scratch) / repository.prefix
+
+
+def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
+    for path, content in contents.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
 
 
 def _relocated(left: list[Left], before: bytes, after: bytes) -> list[Left]:
@@ -75,31 +135,30 @@ def _relocated(left: list[Left], before: bytes, after: bytes) -> list[Left]:
     return [Left(lines.get(each.line, each.line), each.reason) for each in left]
 
 
-def _files(folder: Path, releases: Sequence[Moves], render: str = "") -> Iterator[_File]:
-    """Regular files in the index, each once, which no link leads to."""
+def _files(
+    repository: Repository,
+    releases: Sequence[Moves],
+    merged: Listing,
+    render: Mapping[str, Entry | Content],
+    conflicting: Collection[str],
+) -> Iterator[_File]:
+    """Regular files that may use moved names."""
     if not releases:
         return
-    rendered, seen = _blobs(folder, render) if render else {}, set[str]()
-    for line in git.paths(folder, "ls-files", "--stage", "-z", "--", "*.py"):
-        about, _, path = line.partition("\t")
-        mode, blob, stage = about.split()
-        is_new = path not in seen and rendered.get(path) != blob
-        seen.add(path)
-        if mode.startswith("100") and is_new and _is_plain(folder, path):
-            content = (folder / path).read_bytes()
-            if _pattern(frozenset(Names(releases, path).words())).search(content):
-                yield _File(path, content, stage == "0")
-
-
-def _blobs(folder: Path, commit: str) -> dict[str, str]:
-    lines = (line.partition("\t") for line in git.paths(folder, "ls-tree", "-r", "-z", commit))
-    return {path: about.split()[2] for about, _, path in lines}
-
-
-def _is_plain(folder: Path, path: str) -> bool:
-    """Whether the path is a file, and none of its parts is a link."""
-    file = folder / path
-    return file.is_file() and file.resolve() == folder.resolve() / path
+    known = {
+        path: repository.name(what.text) if isinstance(what, Content) else what.blob
+        for path, what in render.items()
+    }
+    python = {
+        path: entry
+        for path, entry in merged.items()
+        if path.endswith(".py") and entry.is_file and known.get(path) != entry.blob
+    }
+    texts = repository.blobs(entry.blob for entry in python.values())
+    for path, entry in python.items():
+        content = texts[entry.blob]
+        if _pattern(frozenset(Names(releases, path).words())).search(content):
+            yield _File(path, content, path not in conflicting)
 
 
 @cache
@@ -112,14 +171,3 @@ def _conflicting(file: _File) -> Carried:
     marker = MARKER.search(file.content)
     line = file.content.count(b"\n", 0, marker.start()) + 1 if marker else 1
     return Carried(file.path, {}, [Left(line, "it has conflicts, so moved names are left in it")])
-
-
-def _write(folder: Path, path: str, content: bytes, *, was_sorted: bool) -> None:
-    """Stage it, sorted and formatted where it was so before."""
-    was_formatted = formatting.is_formatted(folder, path)
-    (folder / path).write_bytes(content)
-    if was_sorted:
-        formatting.sort_imports(folder, path)
-    if was_formatted:
-        formatting.reformat(folder, path)
-    git.git(folder, "add", "--", f":(literal){path}")

@@ -13,6 +13,15 @@ class Left:
     reason: str
 
 
+@dataclass(frozen=True)
+class Rewritten:
+    """A file's new content, the names that changed in it, and what is left to change by hand."""
+
+    content: bytes
+    changes: dict[str, str] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+
+
 @dataclass
 class Findings:
     """The positions of edits are bytes of the file's text in UTF-8."""

@@ -23,16 +23,14 @@ def sorted_files(folder: Path, paths: Collection[str]) -> frozenset[str]:
     return frozenset(path for path in paths if (folder / path).resolve() not in others)
 
 
-def is_formatted(folder: Path, path: str) -> bool:
-    return not _run(folder, *FORMAT, "--check", *ALWAYS, "--", path).returncode
+def sort_imports(folder: Path, paths: Collection[str]) -> None:
+    if paths:
+        _run(folder, *SORT, "--fix", *ALWAYS, "--", *paths)
 
 
-def sort_imports(folder: Path, path: str) -> None:
-    _run(folder, *SORT, "--fix", *ALWAYS, "--", path)
-
-
-def reformat(folder: Path, path: str) -> None:
-    _run(folder, *FORMAT, *ALWAYS, "--", path)
+def reformat(folder: Path, paths: Collection[str]) -> None:
+    if paths:
+        _run(folder, *FORMAT, *ALWAYS, "--", *paths)
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from fleet import settings
+from fleet import toml_file
 from fleet.errors import FleetError
 
 Dotted = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")]
@@ -38,7 +38,7 @@ class Moves(Rules, frozen=True, extra="forbid", strict=True):
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
         """Raises FleetError, which names the file and the key, if the text is not valid."""
-        moves = settings.parse(name, text, cls)
+        moves = toml_file.parse(name, text, cls)
         for fault in moves._faults():
             raise FleetError(f"{name} is not valid: {fault}")
         return moves

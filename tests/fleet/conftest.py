@@ -9,8 +9,8 @@ from typing import Self
 
 import pytest
 
-from fleet import cli
-from fleet.commands import policy, status
+from fleet import cli, git
+from fleet.commands import policy, status, update
 from fleet.service import ANSWERS_FILE
 from tests.fleet.toys import FIRST, LINES, Toy, edit
 from tests.support import edits, services
@@ -30,7 +30,7 @@ Fleet = Callable[..., Run]
 
 
 def outcomes(run: Run) -> dict[str, str]:
-    return {Path(move["path"]).name: move["outcome"] for move in json.loads(run.output)}
+    return {Path(move["path"]).name: move["outcome"] for move in json.loads(run.output)["services"]}
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
     """`fleet(folder, "service", "update")` runs a command in a folder."""
 
     def fleet(folder: Path, *arguments: str) -> Run:
+        git.variables.cache_clear()  # a test sets its own
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["fleet", *arguments])
         with pytest.raises(SystemExit) as end:
@@ -46,6 +47,13 @@ def fleet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
         return Run(int(end.value.code or 0), output, errors)
 
     return fleet
+
+
+@pytest.fixture(autouse=True)
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The template that the person at the terminal has named: most tests have one here."""
+    monkeypatch.setenv("FLEET_TEMPLATE", f"{tmp_path}/template")
+    return f"{tmp_path}/template"
 
 
 @pytest.fixture
@@ -58,7 +66,7 @@ def today(monkeypatch: pytest.MonkeyPatch) -> str:
             return cls(2026, 6, 30)
 
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-06-30T12:00:00Z")
-    for module in (policy, status):
+    for module in (policy, status, update):
         monkeypatch.setattr(module, "date", Today)
     return "2026-06-30"
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fleet.move import Outcome
 from fleet.service import ANSWERS_FILE
+from fleet.update_branch import Outcome
 from tests.support import edits, history, services
 from tests.support.edits import Edit
 
@@ -38,8 +38,9 @@ def fail(service: Path) -> None:
     (service / "failing").touch()
 
 
-def dirty(service: Path) -> None:
-    (service / "new.py").touch()
+def linked(service: Path) -> None:
+    (service / ANSWERS_FILE).rename(service / "answers.yml")
+    (service / ANSWERS_FILE).symlink_to("answers.yml")
 
 
 def no_repository(service: Path) -> None:
@@ -63,8 +64,8 @@ def unknown_version(service: Path) -> None:
     (service / ANSWERS_FILE).write_text(text)
 
 
-BROKEN = [dirty, broken_yaml, template_away, no_repository, no_answers, unknown_version]
-COMMITTED = {broken_yaml, no_answers, template_away, unknown_version}
+BROKEN = [linked, broken_yaml, template_away, no_repository, no_answers, unknown_version]
+COMMITTED = {broken_yaml, linked, no_answers, template_away, unknown_version}
 
 # How many services come to which outcome.
 TWELVE = {

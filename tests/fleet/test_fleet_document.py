@@ -61,7 +61,10 @@ def type_in(folder: Path, releases: Path, commands: str) -> None:
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=folder,
-        env=os.environ | identity | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ
+        | identity
+        | {"FLEET_TEMPLATE": str(releases)}
+        | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
-from fleet import page
+from fleet import html_report
 from fleet.status import Status
 from fleet.waivers import Waiver
 from tests.fleet.conftest import Fleet
@@ -42,7 +42,7 @@ REFUSED = Status(path="shop", name="shop", error=f"shop is not a service: {HOSTI
 
 
 def test_the_page_names_no_address_to_load_from_and_no_markup_of_others() -> None:
-    text = page.render([*FLEET, REFUSED], TODAY)
+    text = html_report.html([*FLEET, REFUSED], TODAY)
 
     loads = re.findall(r"(?:src|href|action|data)=\"?([^\"\s>]+)|url\(|@import|fetch\(", text)
     assert loads == ["data:,"]
@@ -51,7 +51,7 @@ def test_the_page_names_no_address_to_load_from_and_no_markup_of_others() -> Non
 
 
 def test_versions_and_ages_are_counted() -> None:
-    versions, ages = page.versions(FLEET), page.ages(FLEET, TODAY)
+    versions, ages = html_report.versions(FLEET), html_report.ages(FLEET, TODAY)
 
     assert versions == [("v1.10.0", 1), ("v1.9.0", 2), ("v1.2.0", 1)]
     assert ages == [
@@ -63,7 +63,7 @@ def test_versions_and_ages_are_counted() -> None:
 
 
 def test_a_fleet_of_bad_services_only_is_a_page_too() -> None:
-    text = page.render([REFUSED], TODAY)
+    text = html_report.html([REFUSED], TODAY)
 
     assert "0 services, and 1 that cannot be read." in text
 
@@ -96,7 +96,7 @@ def browser() -> Iterator[Chrome]:
 def address(browser: Chrome, tmp_path: Path) -> str:
     """Of the report, which the browser shows."""
     file = tmp_path / "report.html"
-    file.write_text(page.render([*FLEET, REFUSED], TODAY))
+    file.write_text(html_report.html([*FLEET, REFUSED], TODAY))
     browser.get(file.as_uri())
     return file.as_uri()
 

@@ -122,7 +122,7 @@ def test_a_branch_and_its_pull_request_have_it(fleet: Fleet, shop: Path, tmp_pat
 def test_many_services_have_it_in_the_same_commit(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop.parent, "update", "lamps", "--json")
 
-    [moved] = json.loads(run.output)
+    [moved] = json.loads(run.output)["services"]
     changes = {"core.log.Limits": "server.limits.Limits", "core.log": "server.request_log"}
     assert moved["carried"] == [{"path": "books/routes.py", "changes": changes, "left": []}]
     assert services.git(shop, "show", f"{moved['branch']}:books/routes.py") == REWRITTEN
@@ -204,7 +204,8 @@ def test_a_link_that_git_does_not_see_is_not_followed(
 
     run = fleet(shop, "service", "update")
 
-    assert (run.code, outside.read_text()) == (0, ROUTES)
+    assert (run.code, outside.read_text()) == (1, ROUTES)
+    assert "books/routes.py" in run.errors
 
 
 def test_nothing_of_a_service_is_imported(fleet: Fleet, shop: Path) -> None:
@@ -234,6 +235,7 @@ def test_a_file_that_ends_the_parser_leaves_the_others_to_it(fleet: Fleet, shop:
 def test_a_process_that_fails_says_why(
     fleet: Fleet, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    worker.forget()
     monkeypatch.setattr(worker, "COMMAND", (sys.executable, "-c", "import nothing_of_that_name"))
 
     run = fleet(shop, "service", "update")

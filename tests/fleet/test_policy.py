@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleet.policy import REASONS, Finding, Policy, check
-from fleet.sarif import SCHEMA, sarif
+from fleet.sarif import SCHEMA, as_sarif
 from fleet.status import Status
 from fleet.waivers import Waiver
 from tests.fleet.conftest import Fleet
@@ -143,7 +143,7 @@ def test_sarif_tells_rules_and_places() -> None:
         Finding("FLT001", "/srv/shop", "", "It is gone."),
     ]
 
-    [run] = json.loads(sarif(findings))["runs"]
+    [run] = json.loads(as_sarif(findings))["runs"]
 
     rules = [{"id": code, "shortDescription": {"text": text}} for code, text in REASONS.items()]
     assert run == {
@@ -203,10 +203,9 @@ def test_a_fleet_that_complies_is_success_and_json_tells_so(
 
     assert run.code == 0
     assert json.loads(run.output) == {
-        "format": 1,
+        "format": 2,
         "date": today,
-        "services": 1,
-        "findings": [],
+        "services": [{"path": "lamps", "name": "lamps", "findings": []}],
     }
 
 

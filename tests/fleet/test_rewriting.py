@@ -4,8 +4,8 @@ import textwrap
 
 import pytest
 
-from fleet.rewriting.engine import Rewritten, rewrite
-from fleet.rewriting.findings import Left
+from fleet.rewriting.engine import rewrite
+from fleet.rewriting.findings import Left, Rewritten
 from fleet.rewriting.moves import Moves
 from fleet.rewriting.resolution import Names
 from tests.fleet.moved_names import CASES, MOVES

@@ -107,10 +107,9 @@ def test_conflicts_are_committed_with_their_markers_and_told(
 def test_a_lock_that_cannot_be_made_is_told(
     fleet: Fleet, toy: Toy, lamps: Path, body: Path
 ) -> None:
-    (lamps / "pyproject.toml").write_text("not TOML\n")
     (lamps / "uv.lock").write_text("version = 1\n")
     services.commit(lamps, "Lock")
-    toy.release("v1.1.0", {"template/next.txt": "next\n"})
+    toy.release("v1.1.0", {"template/pyproject.toml": "not TOML\n"})
 
     run = fleet(lamps, "service", "branch", "--body", str(body))
 

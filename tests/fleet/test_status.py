@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fleet import status
-from fleet.commands.status import as_json
 from fleet.errors import FleetError
-from fleet.service import Service
+from fleet.output import as_json
+from fleet.service import WAIVERS_FILE, open_service
 from fleet.status import Status
 from fleet.template import open_template
-from fleet.waivers import WAIVERS_FILE, Waiver
+from fleet.waivers import Waiver
 from tests.fleet.conftest import Fleet
 from tests.fleet.toys import LINES, Toy, edit
 from tests.fleet.toys import status as git_status
@@ -24,9 +24,8 @@ WAIVER = '[[waiver]]\npath = "/owned*"\nreason = "Ours is faster."\nexpires = 20
 
 
 def of(folder: Path, *, conflicts: bool = False) -> Status:
-    service = Service.read(folder)
-    with open_template(service.address) as template:
-        return status.status(service, template, conflicts=conflicts)
+    with open_service(folder) as service, open_template(service.address) as template:
+        return status.read_status(service, template, conflicts=conflicts)
 
 
 def test_a_status_tells_version_age_answers_drift_and_waivers(
@@ -153,6 +152,7 @@ def test_a_template_with_an_error_is_told_in_a_sentence(toy: Toy, tmp_path: Path
     toy.release("v1.1.0", {"template/owned2.txt.jinja": "{{ 1 +\n"})
     recorded = (service / ".copier-answers.yml").read_text()
     (service / ".copier-answers.yml").write_text(recorded.replace("v1.0.0", "v1.1.0"))
+    services.commit(service, "Record it")
 
     with pytest.raises(FleetError, match=r"Version v1\.1\.0 of the template does not render"):
         of(service)
@@ -167,7 +167,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
         "bare": "{folder} is not in a git repository: run `git init` and commit it.",
         "other": "{folder} has no .copier-answers.yml: it was not made by `copier copy`.",
         "unknown": "The template {template} has no version v7 (its newest: v1.0.0).",
-        "lost": "The template /dev/null/nowhere cannot be cloned; git says: ",
+        "lost": "The template /dev/null/nowhere is not allowed; allowed: ",
         "yaml": "{folder}/.copier-answers.yml is not valid YAML: ",
         "waiver": "{folder}/.template-waivers.toml is not valid: unknown key waivers.",
     }
@@ -181,6 +181,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
             (tmp_path / name / ".copier-answers.yml").write_text(answers[name])
         services.commit(tmp_path / name, "Start")
     (tmp_path / "waiver" / WAIVERS_FILE).write_text("[[waivers]]\n")
+    services.commit(tmp_path / "waiver", "Waive")
     (tmp_path / "repos.txt").write_text("\n".join([*bad, "lamps"]))
 
     run = fleet(tmp_path, "status", "--file", "repos.txt", "--json")
@@ -196,6 +197,7 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
 @pytest.mark.slow
 def test_the_json_is_all_that_is_known(today: str, fleet: Fleet, lamps: Path) -> None:
     (lamps / WAIVERS_FILE).write_text(WAIVER)
+    services.commit(lamps, "Waive")
     known = asdict(of(lamps)) | {"path": "lamps", "updated": today}
     waiver = {"path": "/owned*", "reason": "Ours is faster.", "expires": "2027-03-01"}
 
@@ -203,7 +205,7 @@ def test_the_json_is_all_that_is_known(today: str, fleet: Fleet, lamps: Path) ->
 
     assert run.code == 0
     assert json.loads(run.output) == {
-        "format": 1,
+        "format": 2,
         "date": today,
         "services": [known | {"waivers": [waiver]}],
     }
@@ -217,6 +219,7 @@ def test_the_table_has_a_row_for_each_service_and_shows_names_as_they_are(
     hostile = toy.service(tmp_path / "hostile", service_name="[red]\x1b[31mred")
     services.commit(hostile, "Start")
     (lamps / "Makefile").unlink()
+    services.commit(lamps, "Without make")
 
     run = fleet(tmp_path, "status", "lamps", "hostile", "nothing", "--conflicts")
 
@@ -245,6 +248,7 @@ def test_the_table_has_a_row_for_each_service_and_shows_names_as_they_are(
 def test_waivers_that_are_wrong_are_refused(lamps: Path, text: str, sentence: str) -> None:
     file = lamps / WAIVERS_FILE
     file.write_text(text)
+    services.commit(lamps, "Waive")
 
     with pytest.raises(FleetError) as error:
         of(lamps)
@@ -255,8 +259,9 @@ def test_waivers_that_are_wrong_are_refused(lamps: Path, text: str, sentence: st
 def test_an_answer_that_json_does_not_know_is_printed_all_the_same(lamps: Path) -> None:
     answers = lamps / ".copier-answers.yml"
     answers.write_text(answers.read_text() + "since: 2026-01-01\n")
+    services.commit(lamps, "Answer")
 
-    printed = json.loads(as_json([of(lamps)], date(2026, 1, 2)))
+    printed = json.loads(as_json(date(2026, 1, 2), [of(lamps)]))
 
     assert printed["services"][0]["answers"]["since"] == "2026-01-01"
 

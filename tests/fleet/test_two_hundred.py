@@ -1,6 +1,6 @@
 """`fleet update` on an organization's services: 12 of them, or 200 with --full.
 
-The figures of docs/fleet-reference.md: uv run pytest tests/fleet/test_two_hundred.py --full -rP
+With figures: uv run pytest tests/fleet/test_two_hundred.py --full -rP
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fleet.move import Outcome
+from fleet.update_branch import Outcome
 from tests.fleet import simulated
 from tests.fleet.conftest import Fleet, outcomes
 from tests.fleet.simulated import Rendered, Simulated
@@ -70,7 +70,7 @@ def test_all_services_are_moved_and_no_edit_is_lost(
     second = fleet(folder, *command)
     again = time.perf_counter() - began
 
-    moves = json.loads(first.output)
+    moves = json.loads(first.output)["services"]
     expected = {name: service.outcome for name, service in organization.items()}
     assert outcomes(first) == expected
     assert outcomes(second) == expected
@@ -102,7 +102,7 @@ def test_the_status_of_all_services_is_told(
 
 def stands(service: Simulated) -> tuple[str | None, list[str], bool]:
     """The version, the drift, and whether they can be told."""
-    if service.broken not in {edits.nothing, simulated.dirty}:
+    if service.broken is not edits.nothing:
         return None, [], False
     drifts = service.edit in {edits.change_a_file_of_the_template, simulated.clash}
     return service.release, ["Makefile"] if drifts else [], True
@@ -142,7 +142,7 @@ def lost_on_branch(
 
 
 def figures(moves: list[dict[str, Any]], seconds: float, again: float) -> str:
-    """The table of docs/fleet-reference.md."""
+    """How long each outcome takes."""
     taken = defaultdict(list)
     for move in moves:
         taken[move["outcome"]].append(move["seconds"])

@@ -1,6 +1,7 @@
 """`fleet update`: a branch in each service, made beside it; nothing else of a service changes."""
 
 import json
+import os
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -17,7 +18,15 @@ pytestmark = pytest.mark.slow
 
 def moved(path: str, outcome: str, **fields: object) -> dict[str, object]:
     """What `--json` prints for a service of 1.0.0, but for the seconds."""
-    nothing_else = {"branch": "", "conflicts": {}, "note": "", "carried": [], "recipes": ""}
+    nothing_else = {
+        "branch": "",
+        "conflicts": {},
+        "note": "",
+        "carried": [],
+        "recipes": "",
+        "left_deleted": [],
+        "files": {},
+    }
     versions = {"before": "v1.0.0", "after": "v1.1.0", "patch": ""}
     return {"path": path, "name": "lamps", "outcome": outcome} | versions | nothing_else | fields
 
@@ -25,7 +34,7 @@ def moved(path: str, outcome: str, **fields: object) -> dict[str, object]:
 def test_each_service_gets_a_branch_and_an_outcome(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "edited", "plain", "recent", "--json")
 
-    moves = json.loads(run.output)
+    moves = json.loads(run.output)["services"]
     conflicts = {"shared.txt": "changed here and in the template, in the same lines"}
     assert run.code == 2
     assert all(move.pop("seconds") > 0 for move in moves)
@@ -91,7 +100,7 @@ def test_checks_run_only_when_asked_and_their_failure_is_remembered(
 
     classes = {"edited": "conflicts", "plain": "checks failed", "recent": "up to date"}
     assert (first.code, outcomes(first)) == (2, classes)
-    assert json.loads(first.output)[1]["note"] == "`echo no; exit 3` exited with 3: no"
+    assert json.loads(first.output)["services"][1]["note"] == "`echo no; exit 3` exited with 3: no"
     assert (second.code, outcomes(second)) == (3, {"plain": "checks failed"})
     assert not (shop / "plain/.git/made").exists()
 
@@ -119,7 +128,9 @@ def test_a_branch_on_which_people_resolve_conflicts_is_left_to_them(
 
     done = fleet(shop, "update", "edited", "--json")
 
-    assert json.loads(begun.output)[0]["conflicts"] == {"shared.txt": "has conflict markers"}
+    assert json.loads(begun.output)["services"][0]["conflicts"] == {
+        "shared.txt": "has conflict markers"
+    }
     assert (done.code, outcomes(done)) == (0, {"edited": "updated"})
     assert services.git(service, "show", f"{BRANCH}:shared.txt") == "resolved\n"
 
@@ -127,7 +138,7 @@ def test_a_branch_on_which_people_resolve_conflicts_is_left_to_them(
 def test_patches_hold_what_the_branches_add(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "edited", "plain", "recent", "--patches", "out", "--json")
 
-    assert [move["patch"] for move in json.loads(run.output)] == [
+    assert [move["patch"] for move in json.loads(run.output)["services"]] == [
         "out/edited.patch",
         "out/plain.patch",
         "",
@@ -165,7 +176,7 @@ def test_a_conflict_without_markers_is_remembered(fleet: Fleet, toy: Toy, shop: 
 
     again = fleet(shop, "update", "edited", "--json")
 
-    [found] = json.loads(again.output)
+    [found] = json.loads(again.output)["services"]
     assert (again.code, found["conflicts"]) == (
         2,
         {"shared.txt": "changed here, removed by the template"},
@@ -185,22 +196,26 @@ def test_a_branch_is_its_services_authors(fleet: Fleet, shop: Path) -> None:
 def test_a_service_that_is_named_twice_is_updated_once(fleet: Fleet, shop: Path) -> None:
     run = fleet(shop, "update", "plain", "recent", "../shop/plain", "--json")
 
-    assert [move["path"] for move in json.loads(run.output)] == ["plain", "recent"]
+    assert [move["path"] for move in json.loads(run.output)["services"]] == ["plain", "recent"]
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(shop: Path) -> None:
     command = [str(Path(sysconfig.get_path("scripts"), "fleet")), "update", "edited", "plain"]
     edit(shop / "plain", "settings.txt", "8000", "9000")
+    os.mkfifo(shop / "begun")
     wait = f"until git -C {shop}/edited rev-parse -q --verify {BRANCH}; do sleep 0.1; done"
-    kill = f"test ! -e settings.txt || {{ {wait}; kill -9 0; }}"
 
-    killed = subprocess.run(
-        [*command, "--check", kill], cwd=shop, check=False, start_new_session=True
-    )
+    with subprocess.Popen(
+        [*command, "--check", f"{wait}; echo > {shop}/begun; exec sleep 1000"], cwd=shop
+    ) as killed:
+        (shop / "begun").read_text()
+        killed.kill()
     half = refs(shop)
     again = subprocess.run([*command, "--json"], cwd=shop, check=False, capture_output=True)
 
-    assert killed.returncode == -9
     assert [name for name in half if f"refs/heads/{BRANCH}" in half[name]] == ["edited"]
-    assert [move["outcome"] for move in json.loads(again.stdout)] == ["conflicts", "updated"]
+    assert [move["outcome"] for move in json.loads(again.stdout)["services"]] == [
+        "conflicts",
+        "updated",
+    ]
     assert refs(shop)["edited"] == half["edited"]

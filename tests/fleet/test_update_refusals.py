@@ -19,7 +19,7 @@ def test_a_branch_of_that_name_without_the_update_is_refused(fleet: Fleet, shop:
     run = fleet(shop, "update", "plain", "--json")
 
     assert run.code == 1
-    assert json.loads(run.output)[0]["note"] == (
+    assert json.loads(run.output)["services"][0]["note"] == (
         f"The branch {BRANCH} of plain does not have the update to v1.1.0: "
         f"delete it with `git branch --delete --force {BRANCH}`, or rename it."
     )
@@ -50,17 +50,18 @@ def test_bad_services_get_a_sentence_each_and_the_others_their_update(
 
     run = fleet(shop, "update", "--file", "list.txt", "--json")
 
-    notes = [move["note"] for move in json.loads(run.output)]
+    notes = [move["note"] for move in json.loads(run.output)["services"]]
     assert run.code == 1
     assert [note.partition(":")[0] for note in notes] == [
         "broken/.copier-answers.yml is not valid YAML",
-        "The template /dev/null/nowhere cannot be cloned; git says",
+        "The template /dev/null/nowhere is not allowed; allowed",
         f"The template {shop.parent}/template has no version v7 (its newest",
-        "dirty has uncommitted changes (shared.txt)",
+        "",
         "bare is not in a git repository",
         "",
     ]
-    assert outcomes(run)["plain"] == "updated"
+    assert (outcomes(run)["dirty"], outcomes(run)["plain"]) == ("updated", "updated")
+    assert (shop / "dirty/shared.txt").read_text() == "mine\n"
 
 
 def test_what_cannot_be_updated_is_told_of_the_service_not_of_its_clone(
@@ -70,7 +71,7 @@ def test_what_cannot_be_updated_is_told_of_the_service_not_of_its_clone(
 
     run = fleet(shop, "update", "plain", "--json")
 
-    [moved] = json.loads(run.output)
+    [moved] = json.loads(run.output)["services"]
     assert (run.code, moved["outcome"]) == (1, "refused")
     assert moved["note"].startswith(f"The branch {BRANCH} cannot be created in plain. ")
 
@@ -81,5 +82,5 @@ def test_a_template_that_wants_to_run_code_is_refused(fleet: Fleet, toy: Toy, sh
     run = fleet(shop, "update", "plain", "--json")
 
     assert (run.code, outcomes(run)) == (1, {"plain": "refused"})
-    assert "unsafe" in json.loads(run.output)[0]["note"]
+    assert "unsafe" in json.loads(run.output)["services"][0]["note"]
     assert services.git(shop / "plain", "branch") == "* main\n"

@@ -10,9 +10,10 @@ from pathlib import Path
 import copier
 import pytest
 
-from fleet.service import Service
+from fleet.service import open_service
 from fleet.template import Template
-from fleet.update import update
+from fleet.update import Update, make_update
+from fleet.worktree import write_update
 from tests.support import edits, history, services
 from tests.support.edits import EDITS, FEW_EDITS, Edit
 from tests.support.features import add_features
@@ -60,6 +61,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("edit", few, ids=lambda edit: edit.__name__)
 
 
+def update(service: Path, template: Template) -> Update:
+    """What `fleet service update` does."""
+    with open_service(service) as opened:
+        made = make_update(opened, template)
+        write_update(opened.repository, made)
+    return made
+
+
 @pytest.mark.slow
 def test_an_update_gives_what_the_edit_makes_of_a_fresh_service(
     case: tuple[Release, str, Edit],
@@ -72,7 +81,7 @@ def test_an_update_gives_what_the_edit_makes_of_a_fresh_service(
     service = edits.made(edit, rendered(release.version, answers), tmp_path / "my-service")
     before = carried(files_of(service))
 
-    made = update(Service.read(service), released)
+    made = update(service, released)
 
     fresh = rendered(CANDIDATE, answers)
     assert (made.before, made.after, made.conflicts) == (release.version, CANDIDATE, {})
@@ -117,7 +126,7 @@ def test_seeds_and_features_of_a_release_pass_on_the_core_of_today(
     add_features(service)
     services.commit(service, "Add features that use all that has moved since")
 
-    made = update(Service.read(service), released)
+    made = update(service, released)
 
     environment.run(service, "make", "check", "test")
     assert [file.left for file in made.carried if file.left] == []

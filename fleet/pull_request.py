@@ -1,4 +1,4 @@
-"""The report of an update, for the terminal and for a pull request."""
+"""The text of an update, for the terminal and for a pull request."""
 
 from collections.abc import Iterable
 
@@ -38,7 +38,6 @@ def summary(update: Update) -> str:
             "Files of the template that you had changed",
             (f"{path}: additions belong in {place}" for path, place in update.edited.items()),
         ),
-        listed("Changed in the template, still deleted here", update.left_deleted),
         told(update),
         f"# What is new\n\n{update.changelog}" if update.changelog else "",
     ]
@@ -49,6 +48,7 @@ def told(update: Update) -> str:
     """The update's changes to the service's own files, and the steps left to people."""
     files = [(printable(file.path), file) for file in update.carried]
     parts = [
+        listed("Changed in the template, still deleted here", update.left_deleted),
         listed(
             "Rewritten for names that the template moved",
             (
@@ -67,7 +67,7 @@ def told(update: Update) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def pull_request(update: Update, *, patch: str, left_out: str, lock: bool) -> str:
+def text(update: Update, *, patch: str, left_out: str, lock: bool) -> str:
     """The text of a pull request in Markdown."""
     parts = [
         f"{subject(update)}.",

@@ -20,7 +20,7 @@ def parse(name: str, text: str, model: type[Model]) -> Model:
     """Read the text of a file of that name, as `read` does."""
     try:
         declared = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of a stranger's TOML, Python's own too
         raise FleetError(f"{name} is not valid TOML: {error}.") from error
     return _validated(name, declared, model)
 
@@ -31,7 +31,7 @@ def toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise FleetError(f"{file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise FleetError(f"{file} is not valid TOML: {error}.") from error
 
 

@@ -12,7 +12,7 @@ AGES = {30: "up to 30 days", 90: "31 to 90 days", 180: "91 to 180 days", 365: "1
 OLDER, NEVER = "more than a year", "not committed"
 
 
-def render(fleet: list[Status], today: date) -> str:
+def html(fleet: list[Status], today: date) -> str:
     # Names, answers and sentences come from outside: everything is escaped.
     pages = Environment(
         loader=PackageLoader("fleet", "pages"),
