@@ -63,7 +63,7 @@ app.add_middleware(
     body_seconds=settings.body_timeout_seconds,
     seconds=settings.request_timeout_seconds,
 )
-app.add_middleware(RequestLog, headers=ResponseHeaders(settings.hsts_seconds, docs=()))
+app.add_middleware(RequestLog, headers=ResponseHeaders(settings.hsts_seconds))
 
 
 @app.get("/items", response_model=PageRead[ItemSummary])

@@ -15,6 +15,8 @@ from tests.support.serving import free_port
 
 pytestmark = pytest.mark.slow
 
+NOT_POSTGRES = "POSTGRES_URL: A Postgres URL starts with postgresql:// (or postgres://)."
+
 
 @contextmanager
 def nobody_listens() -> Iterator[str]:
@@ -88,37 +90,29 @@ def test_a_local_service_with_a_database_elsewhere_is_warned_about_once(serve: S
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({}, r"POSTGRES_URL\n  Field required"),
-        ({"POSTGRES_URL": ""}, r"POSTGRES_URL\n  Field required"),
-        (
-            {"POSTGRES_URL": "mysql://root:hunter2@db.example.org/app"},
-            r"POSTGRES_URL\n  Value error, A Postgres URL starts with postgresql:// "
-            r"\(or postgres://\)\.",
-        ),
-        (
-            {"POSTGRES_URL": "hunter2"},
-            r"POSTGRES_URL\n  Value error, A Postgres URL starts with postgresql:// "
-            r"\(or postgres://\)\.",
-        ),
+        ({}, "POSTGRES_URL: Field required"),
+        ({"POSTGRES_URL": ""}, "POSTGRES_URL: Field required"),
+        ({"POSTGRES_URL": "mysql://root:hunter2@db.example.org/app"}, NOT_POSTGRES),
+        ({"POSTGRES_URL": "hunter2"}, NOT_POSTGRES),
         (
             {"POSTGRES_URL": "postgresql://app:hunter2@db/app", "DEBUG": "1"},
-            r"  Value error, DEBUG logs every statement and must not be on in production: "
-            r"unset DEBUG, or set ENVIRONMENT=local\.",
+            "DEBUG logs every statement and must not be on in production: "
+            "unset DEBUG, or set ENVIRONMENT=local.",
         ),
         (
             {"POSTGRES_URL": "postgresql://app:hunter2@db/app", "ENVIRONMENT": "prod"},
-            r"environment\n  Input should be 'local', 'test', 'staging' or 'production'",
+            "ENVIRONMENT: Set it to local (for development), test, staging or production.",
         ),
     ],
     ids=["no URL", "empty URL", "another database", "no URL at all", "debug", "environment"],
 )
 @pytest.mark.parametrize("command", ["make serve", "uvicorn"])
-def test_wrong_settings_end_the_service_with_a_sentence_and_without_a_password(
+def test_wrong_settings_end_the_service_with_a_sentence_alone(
     serve: Serve, command: str, variables: dict[str, str], sentence: str
 ) -> None:
     with serve(command, **variables) as served:
         code = served.wait()
 
+        said = [line for line in served.said.splitlines() if not line.startswith("make: ***")]
         assert code != 0
-        assert re.search(rf"^{sentence}", served.said, re.MULTILINE), served.said
-        assert "hunter2" not in served.said
+        assert said == ["The settings are not valid; .env.example lists all.", sentence]

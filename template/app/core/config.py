@@ -129,7 +129,8 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         told = [": ".join((*map(str.upper, map(str, e["loc"])), e["msg"])) for e in error.errors()]
-        sys.exit("\n".join(["The settings are not valid; .env.example lists all.", *told]))
+        text = "\n".join(["The settings are not valid; .env.example lists all.", *told])
+        sys.exit(text.replace("Value error, ", ""))
 
 
 settings = load_settings()

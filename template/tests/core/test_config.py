@@ -45,7 +45,7 @@ def test_a_process_with_wrong_settings_ends_with_sentences(monkeypatch: pytest.M
 
     assert str(ended.value).splitlines() == [
         "The settings are not valid; .env.example lists all.",
-        "ENVIRONMENT: Value error, Set it to local (for development), test, staging or production.",
+        "ENVIRONMENT: Set it to local (for development), test, staging or production.",
         "POSTGRES_URL: Field required",
         "MAX_BODY_BYTES: Input should be a valid integer, unable to parse string as an integer",
     ]

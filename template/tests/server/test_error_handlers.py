@@ -12,8 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.testing import capture_logs
 
+from app.core.config import Settings
 from app.core.database import ReadSessionDep
 from app.core.errors import UnavailableError
+from app.core.logger import configure_logging
 
 ID = {"X-Request-ID": "test-request-1"}
 
@@ -191,6 +193,7 @@ async def test_a_503_takes_600_bytes_of_log(
     async def fail(session: ReadSessionDep, thing_id: int) -> None:
         await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
+    configure_logging(Settings(service_name="a-shop"))  # names have any length
     await committing_client.get("/things/7")
     capsys.readouterr()
     response = await committing_client.get("/things/7")
