@@ -26,13 +26,13 @@ class State(StrEnum):
     used = "used"
 
 
-class Item(Base):"""
+class Item("""
 
 
 def add_columns(text: str) -> str:
     imports = "from decimal import Decimal\nfrom enum import StrEnum\nfrom sqlalchemy import Enum, "
     text = text.replace("from sqlalchemy import ", imports + "Numeric, ", 1)
-    return text.replace("class Item(Base):", STATE) + MORE_COLUMNS
+    return text.replace("class Item(", STATE) + MORE_COLUMNS
 
 
 def change_columns(text: str) -> str:
