@@ -58,7 +58,9 @@ def enum_in_another_order(project: Project) -> None:
     column = '    kind: Mapped[str | None] = mapped_column(Enum("a", "b", name="kind"))\n'
     project.edit(
         "app/items/models.py",
-        lambda text: text.replace("import DateTime, ", "import DateTime, Enum, ") + column,
+        lambda text: (
+            text.replace("sqlalchemy import Index, ", "sqlalchemy import Enum, Index, ") + column
+        ),
     )
     project.add(
         "kind",
@@ -107,7 +109,8 @@ def lock_hazard(project: Project) -> None:
     project.edit(
         "app/items/models.py",
         lambda text: (
-            text
+            "import uuid\n"
+            + text.replace("sqlalchemy import Index, ", "sqlalchemy import Index, func, ")
             + "    code: Mapped[uuid.UUID | None] = mapped_column("
             + "server_default=func.gen_random_uuid())\n"
         ),
