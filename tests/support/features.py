@@ -71,8 +71,13 @@ def test_what_{name}_import_is_there() -> None:
 
 
 def add_features(service: Path) -> None:
-    """Written as the formatter writes them, and wired as the README says it."""
+    """Written as the formatter writes them, and wired as the README says it.
+
+    None to a service of a version from which nothing has moved.
+    """
     moved = [*moved_names(service)]
+    if not moved:
+        return
     for name, (statement, responses) in ROUTES.items():
         package, tests = service / "app" / name, service / "tests" / name
         package.mkdir()
