@@ -46,7 +46,7 @@ class Proxy:
 PROXIES = {
     "nginx": Proxy("nginx", "service.conf", (NGINX, "-p", ".", "-c", "nginx.conf", "-e", "stderr")),
     "Envoy": Proxy(
-        "yaml", "envoy.yaml", (*ENVOY, "--config-path", "envoy.yaml", "--use-dynamic-base-id")
+        "yaml", "envoy.yaml", (*ENVOY, "--config-path", "envoy.yaml", "--disable-hot-restart")
     ),
     "Caddy": Proxy("caddyfile", "Caddyfile", (*CADDY, "run", "--config", "Caddyfile")),
 }
