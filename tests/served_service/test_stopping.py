@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,25 @@ def test_a_sigterm_before_start_up_is_complete_ends_a_service_with_0(
         served.process.send_signal(signal.SIGTERM)
 
         assert served.wait() == 0
+
+
+def test_a_sigterm_before_start_up_is_complete_cannot_be_caught(production: Path) -> None:
+    """As pydantic catches what is raised while it builds a validator."""
+    code = """
+import os, signal, sys
+sys.argv[0] = "uvicorn"
+import app
+try:
+    signal.raise_signal(signal.SIGTERM)
+except BaseException:
+    pass
+raise SystemExit("The signal was caught.")
+"""
+    python = production / ".venv/bin/python"
+
+    ended = subprocess.run([python, "-c", code], cwd=production, capture_output=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_workers_end_when_their_parent_is_killed(serve: Serve, migrated: Callable[[], str]) -> None:
