@@ -10,22 +10,10 @@ import pytest
 
 from tests.fleet.attacks import executable
 from tests.fleet.conftest import Fleet, outcomes
-from tests.fleet.toys import BRANCH, LINES, Toy, edit
+from tests.fleet.toys import BRANCH, THEIRS, Toy, edit, result, show
 from tests.support import services
 
 pytestmark = pytest.mark.slow
-
-THEIRS = {"template/shared.txt": LINES.replace("line 5", "theirs")}
-
-
-def result(output: str) -> dict[str, object]:
-    [one] = json.loads(output)["services"]
-    return dict(one)
-
-
-def show(service: Path, path: str, branch: str = BRANCH) -> bytes:
-    command = ["git", "show", f"{branch}:{path}"]
-    return subprocess.run(command, cwd=service, check=True, capture_output=True).stdout
 
 
 def test_an_old_git_is_told_in_a_sentence(

@@ -1,28 +1,15 @@
 """What `fleet update` does with services that are not like most: told truly, each of it."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.fleet.conftest import Fleet, outcomes
-from tests.fleet.toys import BRANCH, FIRST, LINES, Toy, edit
+from tests.fleet.toys import BRANCH, FIRST, LINES, THEIRS, Toy, edit, result, show
 from tests.support import services
 
 pytestmark = pytest.mark.slow
-
-THEIRS = {"template/shared.txt": LINES.replace("line 5", "theirs")}
-
-
-def result(output: str) -> dict[str, object]:
-    [one] = json.loads(output)["services"]
-    return dict(one)
-
-
-def show(service: Path, path: str, branch: str = BRANCH) -> bytes:
-    command = ["git", "show", f"{branch}:{path}"]
-    return subprocess.run(command, cwd=service, check=True, capture_output=True).stdout
 
 
 def test_what_a_service_had_deleted_and_does_not_get_is_told(

@@ -1,5 +1,7 @@
 """A small template whose versions a test writes, and a service made from it."""
 
+import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,8 @@ MAKEFILE = "lock check test:\n\t@echo $@ >> .git/made\n"
 LINES = "".join(f"line {number}\n" for number in range(1, 10))
 BRANCH = "template-update/v1.1.0"
 """The branch of an update to the version after the first one."""
+THEIRS = {"template/shared.txt": LINES.replace("line 5", "theirs")}
+"""A change of the template in a file that services edit."""
 
 FIRST: dict[str, str | None] = {
     "copier.yml": (
@@ -82,3 +86,15 @@ def edit(service: Path, path: str, old: str, new: str) -> None:
     assert old in text
     (service / path).write_text(text.replace(old, new))
     services.commit(service, f"Change {path}")
+
+
+def result(output: str) -> dict[str, object]:
+    """What the JSON of a command says of the only service."""
+    [one] = json.loads(output)["services"]
+    return dict(one)
+
+
+def show(service: Path, path: str, branch: str = BRANCH) -> bytes:
+    """A file as it is on a branch."""
+    command = ["git", "show", f"{branch}:{path}"]
+    return subprocess.run(command, cwd=service, check=True, capture_output=True).stdout

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import pytest
 
@@ -41,6 +42,16 @@ def state() -> ServiceState:
     return ServiceState(Readiness(timeout_seconds=1))
 
 
+@pytest.fixture
+def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinaryIO]:
+    """A parent process, which is gone when this is closed."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as sentinel, open(writing, "wb") as end:  # noqa: PTH123
+        parent = SimpleNamespace(sentinel=sentinel.fileno())
+        monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+        yield end
+
+
 async def test_the_service_is_not_ready_at_once_and_stops_after_the_delay(
     server: Server, state: ServiceState
 ) -> None:
@@ -72,20 +83,14 @@ async def test_a_second_sigterm_does_not_wait(server: Server, state: ServiceStat
 
 
 async def test_a_worker_takes_two_sigterms_at_once_for_one(
-    server: Server, state: ServiceState, monkeypatch: pytest.MonkeyPatch
+    server: Server, state: ServiceState, parent: BinaryIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sentinel, end_of_the_parent = os.pipe()
-    parent = SimpleNamespace(sentinel=sentinel)
-    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
-
     with drain_on_sigterm(state, delay_seconds=3600):
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
         at_once = list(server.received)
         monkeypatch.setattr(shutdown, "SECONDS_OF_ONE_STOP", 0)
         signal.raise_signal(signal.SIGTERM)
-    os.close(sentinel)
-    os.close(end_of_the_parent)
 
     assert (at_once, server.received) == ([], [signal.SIGINT, signal.SIGINT])
 
@@ -99,18 +104,13 @@ async def test_ctrl_c_is_never_delayed(server: Server, state: ServiceState) -> N
 
 
 async def test_a_worker_stops_gracefully_when_its_parent_is_gone(
-    server: Server, state: ServiceState, monkeypatch: pytest.MonkeyPatch
+    server: Server, state: ServiceState, parent: BinaryIO
 ) -> None:
-    sentinel, end_of_the_parent = os.pipe()
-    parent = SimpleNamespace(sentinel=sentinel)
-    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
-
     with drain_on_sigterm(state, delay_seconds=3600):
-        os.close(end_of_the_parent)
+        parent.close()
         async with asyncio.timeout(5):
             await server.stopped.wait()
         await asyncio.sleep(0)  # a second SIGINT would not wait for requests
-    os.close(sentinel)
 
     assert (state.draining, server.received) == (True, [signal.SIGINT])
 
