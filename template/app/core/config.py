@@ -5,7 +5,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -42,8 +42,8 @@ CORS_ORIGINS = r"^(\*|https?://[A-Za-z0-9.:-]+(,https?://[A-Za-z0-9.:-]+)*)?$"
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
-class Settings(BaseSettings):
-    """The service's settings, read from environment variables, then from `.env`.
+class EnvironmentSettings(BaseSettings):
+    """Settings read from environment variables, then from `.env`.
 
     `ENV_FILE` names another file than `.env`. Raises `ValidationError` for settings that are
     missing, wrong or unsafe; its message names the variables and never shows their values.
@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
         populate_by_name=True,
     )
+
+
+class Settings(EnvironmentSettings):
+    """The service's settings."""
 
     service_name: str = PROJECT["name"]
     environment: Annotated[EnvironmentName, BeforeValidator(_check_environment)] = "local"
@@ -123,14 +127,17 @@ class Settings(BaseSettings):
         return self
 
 
-def load_settings() -> Settings:
+AnySettings = TypeVar("AnySettings", bound=EnvironmentSettings)
+
+
+def load_settings(kind: type[AnySettings]) -> AnySettings:
     """Settings for the process, which ends with a sentence for each that is missing or wrong."""
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         told = [": ".join((*map(str.upper, map(str, e["loc"])), e["msg"])) for e in error.errors()]
         text = "\n".join(["The settings are not valid; .env.example lists all.", *told])
         sys.exit(text.replace("Value error, ", ""))
 
 
-settings = load_settings()
+settings = load_settings(Settings)
