@@ -8,6 +8,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 SERVICE = REPOSITORY / "template"
 LINES_OF_A_SCREEN = 60
+# What an answer that is off by default adds does not count.
+CAPABILITIES = {"auth.py"}
 
 
 def lines(file: Path) -> int:
@@ -37,7 +39,9 @@ def functions(file: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     ("room", "limit"), [("core", 1200), ("core/postgres", 400), ("server", 650)]
 )
 def test_a_room_of_the_service_keeps_its_budget(room: str, limit: int) -> None:
-    files = list((SERVICE / "app" / room).glob("*.py"))
+    files = [
+        file for file in (SERVICE / "app" / room).glob("*.py") if file.name not in CAPABILITIES
+    ]
 
     assert files
     assert sum(map(lines, files)) <= limit

@@ -13,6 +13,7 @@ DEFAULTS: Answers = {
     "postgres_version": 18,
     "container": True,
     "ci": "github",
+    "auth": "none",
     "license": "proprietary",
     "team": "",
     "http_port": 8000,
@@ -25,6 +26,7 @@ EVERYTHING: Answers = {
     "postgres_version": 15,
     "container": True,
     "ci": "github",
+    "auth": "oidc",
     "license": "MIT",
     "team": "@acme/lamps",
     "http_port": 9000,
@@ -52,6 +54,7 @@ COMBINATIONS: dict[str, Answers] = {
     "container-false": {"container": False},
     "ci-gitlab": {"ci": "gitlab"},
     "ci-none": {"ci": "none"},
+    "auth-oidc": {"auth": "oidc"},
     "license-mit": {"license": "MIT"},
     "license-apache": {"license": "Apache-2.0"},
     "team": {"team": "@acme/lamps"},
@@ -71,8 +74,16 @@ COMBINATIONS: dict[str, Answers] = {
     "empty-description": {"description": ""},
 }
 # Those of `make test-fast`; the others are slow by their number.
-QUICK = {"defaults", "container-false", "ci-gitlab", "everything", "nothing", "hostile-jinja"}
-# The files that each answer may change, add or leave out, beside the answers file.
+QUICK = {
+    "defaults",
+    "container-false",
+    "ci-gitlab",
+    "auth-oidc",
+    "everything",
+    "nothing",
+    "hostile-jinja",
+}
+# The files and folders that each answer may change, add or leave out, beside the answers file.
 MAY_CHANGE: dict[str, set[str]] = {
     "service_name": {"Dockerfile", "LICENSE-MIT", "README.md", "compose.yaml", "pyproject.toml"},
     "description": {"README.md", "pyproject.toml"},
@@ -84,12 +95,22 @@ MAY_CHANGE: dict[str, set[str]] = {
         "README.md",
         "compose.yaml",
     },
-    "ci": {
-        ".github/workflows/ci.yml",
-        ".github/workflows/image.yml",
-        ".github/workflows/template-update.yml",
-        ".gitlab-ci.yml",
+    "auth": {
+        ".env.auth.example",
+        "README.md",
+        "app/core/auth.py",
+        "app/server/capabilities/auth/",
+        "dev/beside/issuer.py",
+        "dev/issuer.py",
+        "docs/auth.md",
+        "make/auth.mk",
+        "pyproject.toml",
+        "tests/capabilities/auth.py",
+        "tests/core/test_auth.py",
+        "tests/server/capabilities/auth/",
+        "tests/settings.auth.env",
     },
+    "ci": {".github/", ".gitlab-ci.yml"},
     "license": {"LICENSE-APACHE", "LICENSE-MIT", "pyproject.toml"},
     "team": {"CODEOWNERS"},
     "http_port": {"Dockerfile", "Makefile", "README.md", "compose.yaml"},
