@@ -1,0 +1,157 @@
+"""What a job is: an `async def` of `app/<feature>/jobs.py`, its arguments and its limits."""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Concatenate, NamedTuple, ParamSpec, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import app
+from app.core.jobs.cron import is_valid
+
+P = ParamSpec("P")
+Function = Callable[Concatenate[AsyncSession, P], Awaitable[None]]
+LIMITS, OPTIONS, SESSION = "limits of the job", "options of the job", "session"
+
+
+class Limits(NamedTuple):
+    """What `@job` says. Without it, these."""
+
+    attempts: int = 10
+    timeout_seconds: float = 60
+    version: int = 1
+    name: str | None = None
+    cron: str | None = None
+
+
+class Options(NamedTuple):
+    """What `options` says about one job of many."""
+
+    delay_seconds: float = 0
+    priority: int = 0
+    key: str | None = None
+
+
+def job(
+    *,
+    attempts: int = 10,
+    timeout_seconds: float = 60,
+    version: int = 1,
+    name: str | None = None,
+    cron: str | None = None,
+) -> Callable[[Function[P]], Function[P]]:
+    """Limits of a job, for its `async def`; `cron`, in UTC, also enqueues it when it is due.
+
+    After `attempts` that failed the job is held. Workers of an older `version` leave it to newer
+    ones. `name` replaces the function's.
+    """
+    if cron is not None and not is_valid(cron):
+        raise ValueError(f"The cron expression {cron!r} is not valid: write five fields.")
+
+    def keep(function: Function[P]) -> Function[P]:
+        function.__dict__[LIMITS] = Limits(attempts, timeout_seconds, version, name, cron)
+        return function
+
+    return keep
+
+
+def options(
+    function: Function[P], *, delay_seconds: float = 0, priority: int = 0, key: str | None = None
+) -> Function[P]:
+    """The job, to be enqueued with a delay, before jobs of a lower priority, or once per key."""
+    chosen = functools.partial(function)
+    chosen.__dict__[OPTIONS] = Options(delay_seconds, priority, key)
+    return chosen
+
+
+def options_of(function: Callable[..., Any]) -> Options:
+    found: Options = getattr(function, "__dict__", {}).get(OPTIONS, Options())
+    return found
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A job that a worker can run."""
+
+    name: str
+    function: Callable[..., Awaitable[None]]
+    limits: Limits
+    parameters: inspect.Signature
+    arguments: type[BaseModel]
+
+    @property
+    def entrypoint(self) -> str:
+        return self.entrypoints[-1]
+
+    @property
+    def entrypoints(self) -> list[str]:
+        """The name in the queue, with its version: this one, and the older ones it can read."""
+        later = [f"{self.name}@{version}" for version in range(2, self.limits.version + 1)]
+        return [self.name, *later]
+
+    def dump(self, *args: Any, **kwargs: Any) -> bytes:
+        """These arguments as JSON."""
+        bound = self.parameters.bind(*args, **kwargs).arguments
+        given = self.arguments.model_validate(bound)
+        payload = given.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        if self.arguments.model_validate_json(payload) != given:  # a SecretStr is ***, for instance
+            raise TypeError(f"The arguments of {self.name} do not survive as JSON.")
+        return payload
+
+    def load(self, payload: bytes) -> dict[str, Any]:
+        """The arguments that `dump` was given. Raises `ValidationError`."""
+        given = self.arguments.model_validate_json(payload)
+        return {name: getattr(given, f"a_{name}") for name in self.parameters.parameters}
+
+
+def definition_of(function: Callable[..., Any]) -> Definition:
+    """The definition of a job. Raises `ValueError` for a function that no worker finds."""
+    function = getattr(function, "func", function)
+    for definition in definitions().values():
+        if definition.function is function:
+            return definition
+    raise ValueError(
+        f"No worker finds {function.__module__}.{function.__qualname__}:"
+        " write it as an async def into app/<feature>/jobs.py, without an underscore."
+    )
+
+
+@functools.cache
+def definitions() -> dict[str, Definition]:
+    """The jobs of all features, by their names in the queue."""
+    features = [f"app.{m.name}" for m in pkgutil.iter_modules(app.__path__) if m.ispkg]
+    names = [f"{feature}.jobs" for feature in features if feature != "app.core"]
+    modules = [importlib.import_module(name) for name in names if find_spec(name)]
+    functions = [
+        function
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.iscoroutinefunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    found = {e: defined for defined in map(define, functions) for e in defined.entrypoints}
+    if len({d.name for d in found.values()}) < len(functions):
+        raise ValueError("Two jobs of one feature have the same name.")
+    return found
+
+
+def define(function: Callable[..., Awaitable[None]]) -> Definition:
+    limits: Limits = function.__dict__.get(LIMITS, Limits())
+    name = f"{function.__module__.split('.')[1]}.{limits.name or function.__name__}"
+    hints, signature = get_type_hints(function, include_extras=True), inspect.signature(function)
+    kept = [parameter for parameter in signature.parameters.values() if parameter.name != SESSION]
+    fields: dict[str, Any] = {
+        # A prefix, because pydantic reserves some names.
+        f"a_{p.name}": (
+            hints.get(p.name, Any),
+            Field(... if p.default is p.empty else p.default, alias=p.name),
+        )
+        for p in kept
+    }
+    arguments = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    return Definition(name, function, limits, signature.replace(parameters=kept), arguments)
