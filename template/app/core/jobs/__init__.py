@@ -10,7 +10,8 @@ from opentelemetry import propagate
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
-from app.core.jobs.definitions import Function, definition_of, job, options, options_of
+from app.core.jobs.definitions import definition_of
+from app.core.jobs.limits import Function, job, options, options_of
 from app.core.jobs.queries import queries_on
 
 P = ParamSpec("P")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from app.core.jobs import job
-from app.core.jobs.definitions import Limits, definitions
+from app.core.jobs.definitions import definitions
+from app.core.jobs.limits import Limits
 
 APP = Path(__file__).parents[3] / "app"
 
