@@ -86,7 +86,14 @@ QUICK = {
 }
 # The files and folders that each answer may change, add or leave out, beside the answers file.
 MAY_CHANGE: dict[str, set[str]] = {
-    "service_name": {"Dockerfile", "LICENSE-MIT", "README.md", "compose.yaml", "pyproject.toml"},
+    "service_name": {
+        "Dockerfile",
+        "LICENSE-MIT",
+        "README.md",
+        "compose.jobs.yaml",
+        "compose.yaml",
+        "pyproject.toml",
+    },
     "description": {"README.md", "pyproject.toml"},
     "postgres_version": {".gitlab-ci.yml", ".postgres-version", "compose.yaml"},
     "container": {
