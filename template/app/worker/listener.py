@@ -20,7 +20,7 @@ SECONDS_BETWEEN_ATTEMPTS = 5
 
 def url_to_listen(settings: Settings, job_settings: JobSettings) -> SecretStr | None:
     """None behind a pooler that gives a connection away after each transaction."""
-    pooled = getattr(settings, "postgres_pooler", "none") == "transaction"
+    pooled = settings.postgres_pooler == "transaction"
     return job_settings.jobs_listen_url or (None if pooled else settings.postgres_url)
 
 
