@@ -23,7 +23,7 @@ def answers(questions: Path, folder: Path, **given: object) -> dict[str, Any]:
     return {name: worker.answers.combined[name] for name in QUESTIONS}
 
 
-def test_seven_questions_are_asked_and_four_are_only_stored() -> None:
+def test_eight_questions_are_asked_and_four_are_only_stored() -> None:
     asked = [name for name, question in QUESTIONS.items() if question.get("ask", True)]
     stored = [name for name, question in QUESTIONS.items() if not question.get("ask", True)]
 
@@ -34,6 +34,7 @@ def test_seven_questions_are_asked_and_four_are_only_stored() -> None:
         "container",
         "ci",
         "auth",
+        "jobs",
         "license",
     ]
     assert stored == ["team", "http_port", "python_image_version", "license_holder"]
@@ -64,6 +65,7 @@ def test_every_question_has_a_default_that_works(questions: Path, tmp_path: Path
         "container": True,
         "ci": "github",
         "auth": "none",
+        "jobs": False,
         "license": "proprietary",
         "team": "",
         "http_port": 8000,
