@@ -196,7 +196,9 @@ def _attempt(
     try:
         with sentences(folder), open_service(folder) as service:
             limits.allowed.require(service.address)
-            return work(service, shared_template(shared, service.address)), None
+            is_named = limits.allowed.names(service.address)
+            template = shared_template(shared, service.address, is_named=is_named)
+            return work(service, template), None
     except FleetError as error:
         return None, error
 
