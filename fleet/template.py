@@ -105,9 +105,8 @@ class Template:
 
     def describe(self, version: str) -> str:
         """A version as copier records it: its tag, or the nearest tag and the commit."""
-        return git.output(
-            self.clone, "describe", "--tags", "--always", self.commit(version)
-        ).strip()
+        commit = self.commit(version)
+        return _ask(self.clone, "describe", "--tags", "--always", commit).stdout.strip() or commit
 
     def commit(self, version: str) -> str:
         """The commit of a tag, branch or commit. Raises FleetError if there is none."""
