@@ -5,6 +5,8 @@ RUN := $(UV) run
 SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver
 # Not installed: its service would listen on port 80.
 UNPACKED_PACKAGE := nginx
+# A root with a Python that refuses `pip install`, and has no venv.
+ROOT_PACKAGES := bash ca-certificates coreutils dash git make python3-pip sed
 export UV
 
 .DEFAULT_GOAL := help
@@ -31,7 +33,7 @@ test-fast: $(UV) ## Run the fast tests (seconds)
 test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
-test-system: $(UV) build/debian build/axe ## Run the tests that need Debian packages: Postgres 15, Chromium, nginx
+test-system: $(UV) build/debian build/debian-root build/axe ## Run the tests that need Debian packages: Postgres 15, Chromium, nginx
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
@@ -57,6 +59,14 @@ build/debian:
 		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGE); }; }
 	@dpkg --extract $@.part/*.deb $@.part && mv $@.part $@
 
+build/debian-root:
+	@rm -rf $@.part && mkdir -p $@.part/packages && apt-get update --quiet
+	@cd $@.part/packages && apt-get download --quiet $$(apt-cache depends --recurse --no-recommends \
+		--no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances $(ROOT_PACKAGES) \
+		| grep '^[a-z]' | sort -u)
+	@for package in $@.part/packages/*.deb; do dpkg --extract $$package $@.part || exit 1; done
+	@rm -rf $@.part/packages && mv $@.part $@
+
 # Finds what keeps people from using a page.
 build/axe:
 	@rm -rf $@.part && mkdir -p $@.part
@@ -65,4 +75,6 @@ build/axe:
 	@mv $@.part $@
 
 .uv/bin/uv:
-	@python3 -m venv .uv && .uv/bin/pip install --quiet uv
+	@{ python3 -m venv .uv > /dev/null && .uv/bin/pip install --quiet uv; } || \
+		{ rm -rf .uv && python3 -m pip install --quiet --target .uv uv; } || \
+		{ echo 'Install python3-venv, or uv: https://docs.astral.sh/uv/'; exit 1; }

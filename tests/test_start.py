@@ -14,7 +14,9 @@ from tests.support.services import ROOT
 
 pytestmark = pytest.mark.slow
 
-COPY, COMMIT = blocks(section((ROOT / "README.md").read_text(), "Start a service"), "bash")
+COPY, WITHOUT_VENV, COMMIT = blocks(
+    section((ROOT / "README.md").read_text(), "Start a service"), "bash"
+)
 [CHANGE] = blocks((ROOT / "docs/questions.md").read_text(), "bash")
 
 

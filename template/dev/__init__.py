@@ -15,8 +15,9 @@ SIGKILL of each, or a crash:
   end of file, waits until nobody holds users.lock, and stops Postgres.
 - A process that joined: the kernel frees its users.lock, and nothing else happens. It has no socket
   to the keeper: it took start.lock, found a server that answers, and locked users.lock.
-- The keeper: Postgres goes on, and its lock-data keeps a second server from opening the data. The
-  next `make dev` joins it. Nobody stops it: `kill` the first number in `data/postmaster.pid`.
+- The keeper: a shell that it has started reads the end of its standard input, stops Postgres, and
+  removes the folder of the socket. Whoever used the server has lost it. Until Postgres has ended,
+  its lock-data keeps a second server from opening the data.
 - Postgres: the keeper gets SIGCHLD and ends with the last lines of Postgres's log. The next server
   replays the write-ahead log.
 

@@ -34,6 +34,8 @@ UNSAFE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autova
 MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp makes the names
 ENOUGH = 512 << 20
 LONGEST = 70  # the path of a socket may have 103 bytes
+# Reads the end of its standard input when the keeper ends, SIGKILL included.
+WATCH = 'read -r _; kill "$1" "$2"; rm -rf "$3"'
 
 
 def main(programs: Path, kept: Path | None = None) -> None:
@@ -48,7 +50,8 @@ def main(programs: Path, kept: Path | None = None) -> None:
             command = _prepare(data.resolve(), programs, account, durable=kept is not None)
             command["args"] += (f"--unix_socket_directories={folder}",)
             command["pass_fds"] = [lock]
-            with _running(command, data, home / "log", signal.SIGINT if kept else signal.SIGQUIT):
+            stop = signal.SIGINT if kept else signal.SIGQUIT
+            with _running(command, data, home / "log", stop, folder):
                 print(folder, flush=True)
                 _wait_for_users(users)
 
@@ -88,13 +91,14 @@ def _prepare(data: Path, programs: Path, account: str, *, durable: bool) -> dict
 
 @contextlib.contextmanager
 def _running(
-    command: dict[str, Any], data: Path, log: Path, stop: signal.Signals
+    command: dict[str, Any], data: Path, log: Path, stop: signal.Signals, folder: str
 ) -> Iterator[None]:
     """Run Postgres. The keeper exits when Postgres does, at start-up or later."""
     text = "Postgres has ended. Its log says:\n"
     signal.signal(signal.SIGCHLD, lambda *_: sys.exit(text + log.read_text()[-2000:]))
     with log.open("w") as out:
         server = subprocess.Popen(**command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    watcher = _watch(server.pid, stop, folder)
     try:
         while not socket_folder(data):
             time.sleep(0.01)
@@ -103,6 +107,15 @@ def _running(
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         server.send_signal(stop)
         server.wait()
+        watcher.kill()
+        watcher.communicate()
+
+
+def _watch(pid: int, stop: signal.Signals, folder: str) -> "subprocess.Popen[bytes]":
+    """Stops Postgres, and removes the folder of its socket, if the keeper is killed."""
+    command = ("sh", "-c", WATCH, "sh", f"-{stop:d}", str(pid), folder)
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
 
 
 def _wait_for_users(lock: IO[str]) -> None:

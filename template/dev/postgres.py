@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from dev.binaries import PostgresUnavailable, find_binaries
 
@@ -68,6 +68,12 @@ def socket_folder(data: Path) -> str | None:
     return None
 
 
+def has_ended(url: str) -> bool:
+    """Whether the server of a socket's URL has: its keeper removes the folder of the socket."""
+    folder = parse_qs(urlsplit(url).query).get("host", ["/"])[0]
+    return folder.startswith("/") and not Path(folder).exists()
+
+
 def _url(folder: str, database: str) -> str:
     return f"postgresql://postgres@/{database}?host={quote(folder)}&port=5432"
 
@@ -101,5 +107,8 @@ def _keeper(programs: Path, *home: Path) -> Iterator[str]:
             yield answer.rstrip("\n")
         finally:
             ours.shutdown(socket.SHUT_WR)
-            if answers.read() != OTHERS:
+            said = answers.read()
+            if said != OTHERS:
                 keeper.wait()
+            if said not in ("", OTHERS):
+                print(said.strip(), file=sys.stderr)  # why it ended before

@@ -49,7 +49,7 @@ from app.core.database import Base, Database, open_database
 from app.core.engine import open_engine
 from app.core.read_session import ReadSession
 from app.main import create_app
-from dev.postgres import temporary_server
+from dev.postgres import has_ended, temporary_server
 from tests.things import Thing
 
 # The fixtures of capabilities.
@@ -73,6 +73,13 @@ def server_url() -> Iterator[str]:
             yield url
 
 
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """End the run by a sentence, not each test by a traceback, when Postgres has ended."""
+    url = item.funcargs.get("server_url") if isinstance(item, pytest.Function) else None
+    if url and has_ended(url):
+        item.session.shouldstop = "The Postgres of the tests has ended. Run them again."
+
+
 @pytest.fixture(scope="session")
 def new_database(server_url: str) -> NewDatabase:
     """`async with new_database() as settings: ...` creates a database and drops it in the end."""
@@ -85,7 +92,8 @@ def new_database(server_url: str) -> NewDatabase:
             await server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
             yield Settings(postgres_url=urlsplit(server_url)._replace(path=f"/{name}").geturl())
         finally:
-            await server.execute(f"DROP DATABASE IF EXISTS {name} (FORCE)")
+            if not has_ended(server_url):
+                await server.execute(f"DROP DATABASE IF EXISTS {name} (FORCE)")
             await server.close()
 
     return new_database
