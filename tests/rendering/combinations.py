@@ -13,6 +13,7 @@ DEFAULTS: Answers = {
     "postgres_version": 18,
     "container": True,
     "ci": "github",
+    "jobs": False,
     "license": "proprietary",
     "team": "",
     "http_port": 8000,
@@ -26,6 +27,7 @@ EVERYTHING: Answers = {
     "postgres_version": 15,
     "container": True,
     "ci": "github",
+    "jobs": True,
     "license": "MIT",
     "team": "@acme/lamps",
     "http_port": 9000,
@@ -54,6 +56,8 @@ COMBINATIONS: dict[str, Answers] = {
     "container-false": {"container": False},
     "ci-gitlab": {"ci": "gitlab"},
     "ci-none": {"ci": "none"},
+    "jobs": {"jobs": True},
+    "jobs-without-container": {"jobs": True, "container": False},
     "license-mit": {"license": "MIT"},
     "license-apache": {"license": "Apache-2.0"},
     "team": {"team": "@acme/lamps"},
@@ -74,10 +78,25 @@ COMBINATIONS: dict[str, Answers] = {
     "empty-description": {"description": ""},
 }
 # Those of `make test-fast`; the others are slow by their number.
-QUICK = {"defaults", "container-false", "ci-gitlab", "everything", "nothing", "hostile-jinja"}
-# The files that each answer may change, add or leave out, beside the answers file.
+QUICK = {
+    "defaults",
+    "container-false",
+    "ci-gitlab",
+    "jobs",
+    "everything",
+    "nothing",
+    "hostile-jinja",
+}
+# The files and folders that each answer may change, add or leave out, beside the answers file.
 MAY_CHANGE: dict[str, set[str]] = {
-    "service_name": {"Dockerfile", "LICENSE-MIT", "README.md", "compose.yaml", "pyproject.toml"},
+    "service_name": {
+        "Dockerfile",
+        "LICENSE-MIT",
+        "README.md",
+        "compose.jobs.yaml",
+        "compose.yaml",
+        "pyproject.toml",
+    },
     "description": {"README.md", "pyproject.toml"},
     "postgres_version": {".gitlab-ci.yml", ".postgres-version", "compose.yaml"},
     "container": {
@@ -85,15 +104,29 @@ MAY_CHANGE: dict[str, set[str]] = {
         ".github/workflows/image.yml",
         "Dockerfile",
         "README.md",
+        "compose.jobs.yaml",
         "compose.yaml",
         "docs/image.md",
     },
-    "ci": {
-        ".github/workflows/ci.yml",
-        ".github/workflows/image.yml",
-        ".github/workflows/template-update.yml",
-        ".gitlab-ci.yml",
+    "jobs": {
+        ".env.jobs.example",
+        "README.md",
+        "app/core/jobs/",
+        "app/server/capabilities/jobs.py",
+        "app/worker/",
+        "compose.jobs.yaml",
+        "dev/beside/worker.py",
+        "dev/jobs_migration.py",
+        "docs/jobs.md",
+        "make/jobs.mk",
+        "migrations/versions/2026-11-30_0900_6b0d3a91f2c4_create_jobs.py",
+        "pyproject.toml",
+        "tests/capabilities/features/lamps/",
+        "tests/capabilities/jobs.py",
+        "tests/core/jobs/",
+        "tests/worker/",
     },
+    "ci": {".github/", ".gitlab-ci.yml"},
     "license": {"LICENSE-APACHE", "LICENSE-MIT", "pyproject.toml"},
     "team": {"CODEOWNERS"},
     "http_port": {"Dockerfile", "Makefile", "README.md", "compose.yaml"},
