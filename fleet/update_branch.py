@@ -139,11 +139,35 @@ def propose(service: Service, template: Template, request: Request) -> Proposal:
 
 def branch_name(service: Service, template: Template, to: str = "") -> str:
     """`template-update/<version>`; in a repository of several services, `<folder>/<version>`."""
+    return f"{_start(service)}{template.describe(to or template.newest)}"
+
+
+def _start(service: Service) -> str:
+    """What the names of all its branches begin with."""
     folder = ODD.sub("-", service.prefix)
     if folder != service.prefix:  # two folders must not share a branch
         told = hashlib.sha256(service.prefix.encode(errors="surrogateescape")).hexdigest()[:8]
         folder = f"{folder.rstrip('/')}-{told}/"
-    return f"template-update/{folder}{template.describe(to or template.newest)}"
+    return f"template-update/{folder}"
+
+
+def open_branches(service: Service, template: Template) -> list[str]:
+    """The branches, here and on remotes, of updates that the service does not have yet."""
+    repository, start = service.repository, _start(service)
+    wanted = (f"refs/heads/{start}*", f"refs/remotes/*/{start}*")
+    command = ("for-each-ref", "--format=%(refname)", "--no-merged", repository.head, *wanted)
+    refs = repository.in_service(*command).split("\n")
+    versions = {ref.partition(start)[2] for ref in refs if ref}
+    missing = [version for version in versions if not _has(service, template, version)]
+    return [f"{start}{version}" for version in sorted(missing)]
+
+
+def _has(service: Service, template: Template, version: str) -> bool:
+    """Whether a service is at a version or at a later one; not if there is no such version."""
+    try:
+        return template.precedes(version, service.version)
+    except FleetError:
+        return False
 
 
 @dataclass(frozen=True)

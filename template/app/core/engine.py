@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.core.config import Settings
+from app.core.postgres.pool import FairPool
 from app.core.postgres.standby import leave_standbys
 from app.core.postgres.values import hide_values
 
@@ -52,6 +53,7 @@ async def open_engine(
         # A read is a transaction by itself: one round trip, not three with BEGIN and COMMIT.
         isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
         pool_size=pool_size or settings.postgres_pool_size,
+        poolclass=FairPool,
         pool_use_lifo=True,  # the connection used last has the warmest caches
         max_overflow=0 if pool_size else settings.postgres_pool_max_overflow,
         pool_timeout=settings.postgres_pool_timeout_seconds,

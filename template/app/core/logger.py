@@ -140,7 +140,8 @@ def configure_logging(
     logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")
     logging.getLogger("alembic.runtime.migration").addFilter(_is_about_a_migration)
     # DEBUG would log every row.
-    logging.getLogger("sqlalchemy").setLevel("INFO" if settings.debug else "WARNING")
+    for name in ("sqlalchemy", "app.core.postgres.pool"):
+        logging.getLogger(name).setLevel("INFO" if settings.debug else "WARNING")
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
