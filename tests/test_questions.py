@@ -23,7 +23,7 @@ def answers(questions: Path, folder: Path, **given: object) -> dict[str, Any]:
     return {name: worker.answers.combined[name] for name in QUESTIONS}
 
 
-def test_six_questions_are_asked_and_four_are_only_stored() -> None:
+def test_seven_questions_are_asked_and_four_are_only_stored() -> None:
     asked = [name for name, question in QUESTIONS.items() if question.get("ask", True)]
     stored = [name for name, question in QUESTIONS.items() if not question.get("ask", True)]
 
@@ -34,6 +34,7 @@ def test_six_questions_are_asked_and_four_are_only_stored() -> None:
         "container",
         "ci",
         "license",
+        "telemetry",
     ]
     assert stored == ["team", "http_port", "python_image_version", "license_holder"]
 
@@ -63,6 +64,7 @@ def test_every_question_has_a_default_that_works(questions: Path, tmp_path: Path
         "container": True,
         "ci": "github",
         "license": "proprietary",
+        "telemetry": False,
         "team": "",
         "http_port": 8000,
         "python_image_version": "3.14",

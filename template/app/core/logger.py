@@ -129,7 +129,8 @@ def configure_logging(
         and settings.environment in ("local", "test")
         and sys.stdout.isatty()
     )
-    renderers = (_abbreviate, TEXT) if pretty else (*processors, _identify(settings), JSON)
+    as_json: list[Processor] = [*processors, _identify(settings), JSON]
+    renderers: list[Processor] = [_abbreviate, TEXT] if pretty else as_json
     formatter = RedactingFormatter(secrets_of(settings, *others), *renderers)
     handler = StdoutHandler()
     handler.setFormatter(formatter)

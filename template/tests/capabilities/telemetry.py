@@ -1,9 +1,11 @@
 """A receiver of telemetry that speaks OTLP over HTTP, and a service that exports to it."""
 
+import asyncio
 import gzip
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,7 +24,7 @@ from app.main import create_app
 from tests.conftest import NewDatabase
 from tests.things import Thing
 
-MESSAGES = {
+MESSAGES: dict[str, Any] = {
     "/v1/traces": ExportTraceServiceRequest,
     "/v1/metrics": ExportMetricsServiceRequest,
 }
@@ -35,11 +37,32 @@ class Receiver:
     url: str
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    refuses: threading.Event = field(default_factory=threading.Event)
+    refused: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something arrives after which this is so."""
+
+        def wait() -> None:
+            with self.changed:
+                assert self.changed.wait_for(condition, timeout=30)
+
+        await asyncio.to_thread(wait)
+
+    async def exports(self, count: int = 2) -> None:
+        """Wait for as many; one may have been on its way."""
+        seen = len(self.bodies)
+        await self.until(lambda: len(self.bodies) >= seen + count)
 
     def messages(self, path: str) -> Iterator[Any]:
         for to, body in self.bodies:
             if to == path:
                 yield MESSAGES[path].FromString(body)
+
+    @property
+    def paths(self) -> set[str]:
+        return {path for path, _ in self.bodies}
 
     @property
     def resources(self) -> list[dict[str, Any]]:
@@ -102,22 +125,36 @@ def tree(spans: list[Span]) -> list[str]:
 
 
 @pytest.fixture
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            received.bodies.append((self.path, body))
-            received.headers.append(dict(self.headers))
-            self.send_response(200)
+            refuses = received.refuses.is_set()
+            with received.changed:
+                if refuses:
+                    received.refused += 1
+                else:
+                    received.bodies.append((self.path, body))
+                    received.headers.append(dict(self.headers))
+                received.changed.notify_all()
+            self.send_response(503 if refuses else 200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     received = Receiver(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
     yield received
     server.shutdown()
@@ -150,8 +187,8 @@ def watched(
         monkeypatch.setattr(Base, "metadata", Thing.metadata)
         telemetry = {"otel_exporter_otlp_endpoint": receiver.url} | telemetry
         async with new_database(template) as settings:
-            settings = settings.model_copy(update=service or {})
-            app = create_app(settings, TelemetrySettings(**telemetry))
+            changed = settings.model_copy(update=service or {})
+            app = create_app(changed, TelemetrySettings(**telemetry))
             prepare(app)
             transport = ASGITransport(app, raise_app_exceptions=False)
             async with (

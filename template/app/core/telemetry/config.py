@@ -3,6 +3,7 @@
 Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from opentelemetry.util.re import parse_env_headers
@@ -45,7 +46,7 @@ class TelemetrySettings(EnvironmentSettings):
         return self.otel_metrics_exporter == "prometheus" and not self.otel_sdk_disabled
 
     @property
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> Mapping[str, str]:
         return parse_env_headers(self.otel_exporter_otlp_headers.get_secret_value(), liberal=True)
 
     def _below_base(self, path: str) -> str:

@@ -103,7 +103,8 @@ async def _look(engine: AsyncEngine, seen: dict[str, float]) -> None:
 async def _certificate_expiry(engine: AsyncEngine) -> float | None:
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()
-        transport = raw.driver_connection._transport  # asyncpg has no public name for it
-        channel = transport.get_extra_info("ssl_object")
+        driver: Any = raw.driver_connection
+        # asyncpg has no public name for its transport.
+        channel = driver._transport.get_extra_info("ssl_object")
         certificate = channel.getpeercert() if channel else None  # {} if nobody verified it
         return ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None

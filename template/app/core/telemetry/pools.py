@@ -55,27 +55,29 @@ class PoolTelemetry:
             except BaseException as error:
                 if isinstance(error, PoolTimeoutError):
                     self.timeouts.add(1, {NAME: name})
-                self._tell(name, began, time.perf_counter() - started, error)
+                seconds = time.perf_counter() - started
+                failure = {"error.type": type(error).__qualname__}
+                self.wait.record(seconds, {NAME: name} | failure)
+                self._tell(name, began, seconds, failure)
                 raise
             finally:
                 self.pending[name] -= 1
             seconds = time.perf_counter() - started
             self.wait.record(seconds, {NAME: name})
             if seconds > SHORTEST_WAIT_SECONDS:
-                self._tell(name, began, seconds)
+                self._tell(name, began, seconds, {})
             return connection
 
         # SQLAlchemy has no event before it looks for a connection.
         engine.pool.connect = timed_connect  # type: ignore[method-assign]
 
-    def _tell(
-        self, name: str, began: int, seconds: float, error: BaseException | None = None
-    ) -> None:
+    def _tell(self, name: str, began: int, seconds: float, failure: dict[str, str]) -> None:
         if not trace.get_current_span().is_recording():
             return
-        span = self.tracer.start_span(f"connect {name}", attributes={NAME: name}, start_time=began)
-        if error is not None:
-            span.set_attribute("error.type", type(error).__qualname__)
+        span = self.tracer.start_span(
+            f"connect {name}", attributes={NAME: name} | failure, start_time=began
+        )
+        if failure:
             span.set_status(StatusCode.ERROR)
         span.end(began + int(seconds * 1e9))
 

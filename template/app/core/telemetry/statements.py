@@ -90,7 +90,7 @@ class StatementTelemetry:
         event.listen(engine, "after_cursor_execute", end)
         event.listen(engine, "handle_error", fail, insert=True)  # before it raises another error
         # SQLAlchemy has no event after a commit.
-        engine.dialect.do_commit = self._timed(  # type: ignore[method-assign]
+        engine.dialect.do_commit = self._timed(  # type: ignore[assignment, method-assign]
             engine.dialect.do_commit, attributes
         )
 

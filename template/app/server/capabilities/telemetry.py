@@ -69,4 +69,5 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _is_quiet(scope: MutableMapping[str, Any]) -> bool:
     """Probes are no traffic."""
-    return scope["path"].startswith(QUIET)
+    path: str = scope["path"]
+    return path.startswith(QUIET)
