@@ -29,8 +29,8 @@ SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso"),
 ]
-JSON = structlog.processors.JSONRenderer(serializer=_to_json)
-TEXT = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+JSON: Processor = structlog.processors.JSONRenderer(serializer=_to_json)
+TEXT: Processor = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 structlog.configure(
     processors=[
@@ -129,8 +129,7 @@ def configure_logging(
         and settings.environment in ("local", "test")
         and sys.stdout.isatty()
     )
-    as_json: list[Processor] = [*processors, _identify(settings), JSON]
-    renderers: list[Processor] = [_abbreviate, TEXT] if pretty else as_json
+    renderers = [_abbreviate, TEXT] if pretty else [*processors, _identify(settings), JSON]
     formatter = RedactingFormatter(secrets_of(settings, *others), *renderers)
     handler = StdoutHandler()
     handler.setFormatter(formatter)

@@ -34,12 +34,12 @@ class PoolTelemetry:
             description="Requests for a connection that timed out.",
         )
         for name, unit, observe, description in (
-            ("count", "connection", self._count, "Connections by state."),
-            ("max", "connection", self._max, "The most connections that are allowed."),
-            ("pending_requests", "request", self._pending, "Requests that wait for a connection."),
+            ("count", "{connection}", self._count, "Connections by state."),
+            ("max", "{connection}", self._max, "The most connections that are allowed."),
+            ("pending_requests", "{request}", self._pending, "Requests that wait for one."),
         ):
             meter.create_observable_up_down_counter(
-                f"db.client.connection.{name}", [observe], f"{{{unit}}}", description
+                f"db.client.connection.{name}", [observe], unit, description
             )
 
     def watch(self, name: str, engine: Engine) -> None:
