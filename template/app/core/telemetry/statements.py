@@ -13,8 +13,8 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext, ExecutionContext
 
 from app.core.database import Base
 
@@ -23,7 +23,7 @@ OPERATION = re.compile(
 )
 TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING)\s+(?:ONLY\s+)?([\w.\"]+)", re.IGNORECASE)
 BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)  # seconds, of the semantic conventions
-INFO = "telemetry"
+KEY = "telemetry"
 
 
 @dataclass(frozen=True)
@@ -75,19 +75,19 @@ class StatementTelemetry:
     def watch(self, engine: Engine, attributes: dict[str, str | int]) -> None:
         """`attributes` tell where the statements of this engine go."""
 
-        def start(connection: Connection, _: object, statement: str, *__: object) -> None:
-            connection.info[INFO] = self._start(self.summarize(statement), attributes)
+        def start(*, statement: str, context: ExecutionContext, **_: object) -> None:
+            vars(context)[KEY] = self._start(self.summarize(statement), attributes)
 
-        def end(connection: Connection, *_: object) -> None:
-            self._end(connection.info.pop(INFO, None), attributes)
+        def end(*, context: ExecutionContext, **_: object) -> None:
+            self._end(vars(context).pop(KEY, None), attributes)
 
         def fail(context: ExceptionContext) -> None:
-            if context.connection and context.execution_context:
-                running = context.connection.info.pop(INFO, None)
+            if context.execution_context is not None:
+                running = vars(context.execution_context).pop(KEY, None)
                 self._end(running, attributes, context.original_exception)
 
-        event.listen(engine, "before_cursor_execute", start)
-        event.listen(engine, "after_cursor_execute", end)
+        event.listen(engine, "before_cursor_execute", start, named=True)
+        event.listen(engine, "after_cursor_execute", end, named=True)
         event.listen(engine, "handle_error", fail, insert=True)  # before it raises another error
         # SQLAlchemy has no event after a commit.
         engine.dialect.do_commit = self._timed(  # type: ignore[assignment, method-assign]

@@ -70,7 +70,7 @@ async def carry_secrets(client: AsyncClient) -> None:
         await client.post(
             f"/things/{name}", json={"key": secret(), secret(): ""}, headers=headers, params=query
         )
-    await client.post("/things/x", content=f'{{"{secret()}', headers=headers)
+    await client.post("/things/x", content='{"' + secret(), headers=headers)
     await client.post(f"/things/{secret()}%00", json={})
     for kind in ("app", "http", "runtime"):
         await client.get(f"/raises/{kind}", params={"why": secret()})
