@@ -76,7 +76,7 @@ def server_url() -> Iterator[str]:
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """End the run by a sentence, not each test by a traceback, when Postgres has ended."""
     url = item.funcargs.get("server_url") if isinstance(item, pytest.Function) else None
-    if url and has_ended(url):
+    if isinstance(url, str) and has_ended(url):
         item.session.shouldstop = "The Postgres of the tests has ended. Run them again."
 
 
