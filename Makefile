@@ -31,7 +31,7 @@ test-fast: $(UV) ## Run the fast tests (seconds)
 test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
-test-system: $(UV) build/debian ## Run the tests that need Debian packages: Postgres 15, Chromium, nginx
+test-system: $(UV) build/debian build/axe ## Run the tests that need Debian packages: Postgres 15, Chromium, nginx
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
@@ -56,6 +56,13 @@ build/debian:
 	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGE) || \
 		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGE); }; }
 	@dpkg --extract $@.part/*.deb $@.part && mv $@.part $@
+
+# Finds what keeps people from using a page.
+build/axe:
+	@rm -rf $@.part && mkdir -p $@.part
+	@command -v npm > /dev/null || { apt-get update --quiet && apt-get install --quiet --yes npm; }
+	@cd $@.part && npm pack --silent axe-core@4 > /dev/null && tar --extract --file *.tgz
+	@mv $@.part $@
 
 .uv/bin/uv:
 	@python3 -m venv .uv && .uv/bin/pip install --quiet uv

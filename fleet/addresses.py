@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from fleet.errors import NotAllowedError
 
 SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
 SCP = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?!//)(?P<path>.+)")
+HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+")
 INNER = (".local", ".localhost", ".internal", ".intranet", ".lan", ".home", ".corp", ".private")
 
 
@@ -39,9 +40,12 @@ class Allowed:
 
     named: Sequence[str] = ()
 
+    def names(self, address: str) -> bool:
+        return normal(address) in map(normal, self.named)
+
     def require(self, address: str) -> None:
         """Raises NotAllowedError for a template that must not be cloned."""
-        if normal(address) in map(normal, self.named):
+        if self.names(address):
             return
         if self.named:
             others = ", ".join(self.named)
@@ -73,3 +77,18 @@ def _is_public_host(host: str) -> bool:
         name = host.lower().rstrip(".")
         looks_numeric = re.fullmatch(r"[\dx.]+", name)
         return "." in name and not name.endswith(INNER) and not looks_numeric
+
+
+def web_page(remote: str) -> str | None:
+    """The page of a repository: its remote by https, without a name or a password in it; none
+    where the remote is not at a host of the web."""
+    found = SCP.fullmatch(remote)
+    try:
+        parts = urlsplit(f"ssh://{found['host']}/{found['path']}" if found else remote)
+        port = f":{parts.port}" if parts.port and parts.scheme == "https" else ""
+    except ValueError:
+        return None
+    host, path = parts.hostname or "", parts.path.strip("/").removesuffix(".git")
+    if parts.scheme not in {"https", "ssh"} or not HOST.fullmatch(host) or not path:
+        return None
+    return f"https://{host}{port}/{quote(unquote(path, errors='replace'), safe='/~@+')}"

@@ -8,19 +8,25 @@ from typing import Any
 
 from packaging.version import Version
 
-from fleet import git, waivers
+from fleet import codeowners, git, waivers
+from fleet.addresses import web_page
 from fleet.drift import find_drift
 from fleet.errors import FleetError, NotAllowedError
+from fleet.repository import Repository
 from fleet.service import ANSWERS_FILE, Service
 from fleet.template import Template
 from fleet.update import is_up_to_date, make_update
+from fleet.update_branch import open_branches
 from fleet.waivers import Waiver
+
+RECORDED = "-G^[\"']?_commit[\"']?:"
+"""The option by which `git log` finds a commit that changed the recorded version."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """A service as `fleet status --json` prints it. Without an error, only `release`, `updated`
-    and `conflicts` can be null."""
+    """A service as `fleet status --json` prints it. Without an error, only `release`, the
+    days of commits, `repository` and `conflicts` can be null."""
 
     path: str
     """The folder, as it was given."""
@@ -39,6 +45,16 @@ class Status:
     """How many releases the version lacks, without previews."""
     updated: date | None = None
     """The day of the last commit that changed the answers file; none if it is not committed."""
+    version_since: date | None = None
+    """The day of the commit that recorded the version: the last update, or the beginning."""
+    committed: date | None = None
+    """The day of the service's last commit."""
+    owners: list[str] = field(default_factory=list)
+    """Those of its folder, as CODEOWNERS names them."""
+    repository: str | None = None
+    """The page of its repository, where the remote tells one."""
+    branches: list[str] = field(default_factory=list)
+    """Those with updates that the service does not have yet, here or on a remote."""
     answers: dict[str, Any] = field(default_factory=dict)
     drift: list[str] = field(default_factory=list)
     """The template's own files that differ from the recorded version."""
@@ -63,7 +79,12 @@ def read_status(service: Service, template: Template, *, conflicts: bool = False
         release=held[-1] if held else None,
         newest=template.newest,
         behind=len(lacking),
-        updated=_updated(service),
+        updated=_day(service.repository, f"{service.prefix}{ANSWERS_FILE}"),
+        version_since=_day(service.repository, f"{service.prefix}{ANSWERS_FILE}", RECORDED),
+        committed=_day(service.repository, service.prefix),
+        owners=codeowners.owners(service.repository),
+        repository=_page(service.repository),
+        branches=open_branches(service, template),
         answers=service.answers,
         drift=list(find_drift(service, template)),
         waivers=waivers.read(service.repository),
@@ -92,9 +113,22 @@ def _releases(template: Template, version: str, option: str) -> list[str]:
     return [tag for tag in template.versions if tag in tags and not Version(tag).is_prerelease]
 
 
-def _updated(service: Service) -> date | None:
-    repository = service.repository
-    file = f":(literal){service.prefix}{ANSWERS_FILE}"
-    command = ("log", "-1", "--format=%cs", repository.head, "--", file)
+def _day(repository: Repository, path: str, *options: str) -> date | None:
+    """The day of the last commit that changed a path; every commit changes an empty one."""
+    paths = [f":(literal){path}"] if path else []
+    command = ("log", "-1", "--format=%cs", *options, repository.head, "--", *paths)
     day = repository.run(*command).stdout.strip()
     return date.fromisoformat(day) if day else None
+
+
+def _page(repository: Repository) -> str | None:
+    """That of `origin`, or of the only remote."""
+    listed = repository.in_service("config", "--list", "-z").split("\0")
+    pairs = (entry.partition("\n") for entry in listed)
+    remotes = {
+        key.split(".", 1)[1].removesuffix(".url"): value
+        for key, _, value in pairs
+        if key.startswith("remote.") and key.endswith(".url")
+    }
+    only = next(iter(remotes.values())) if len(remotes) == 1 else ""
+    return web_page(remotes.get("origin", only))

@@ -90,7 +90,8 @@ def make_update(
         recipes=recipes.between(
             template.read(service.version, "UPGRADING.md"),
             template.read(after, "UPGRADING.md"),
-            {**service.answers, **data},
+            service.answers,
+            data,
         ),
         renders=renders,
     )

@@ -2,8 +2,8 @@
 
 The service's working tree, index and checked-out branch are never touched. An existing branch is
 never rewritten, so an interrupted run continues where it stopped. Trailers of the commit record
-conflicts and failed checks, since not every conflict leaves markers in a file. They count while
-their commit is the branch's last: a later commit has resolved them.
+conflicts, failed checks and files left deleted, since not every conflict leaves markers in a file.
+They count while their commit is the branch's last: a later commit has resolved them.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ from fleet.update import Update, changes, make_update, write_tree
 
 CONFLICT = "Template-Conflict"
 FAILURE = "Template-Checks-Failed"
+DELETED = "Template-Left-Deleted"
 MARKERS = "^(<{7}|>{7}) "
 NOBODY = {"name": "Template update", "email": "template-update@localhost"}
 ODD = re.compile(r"[^\w./@+-]|\.{2,}|/\.|\.lock(?=/|$)|\.(?=/|$)|@\{|^-")
@@ -139,11 +140,35 @@ def propose(service: Service, template: Template, request: Request) -> Proposal:
 
 def branch_name(service: Service, template: Template, to: str = "") -> str:
     """`template-update/<version>`; in a repository of several services, `<folder>/<version>`."""
+    return f"{_start(service)}{template.describe(to or template.newest)}"
+
+
+def _start(service: Service) -> str:
+    """What the names of all its branches begin with."""
     folder = ODD.sub("-", service.prefix)
     if folder != service.prefix:  # two folders must not share a branch
         told = hashlib.sha256(service.prefix.encode(errors="surrogateescape")).hexdigest()[:8]
         folder = f"{folder.rstrip('/')}-{told}/"
-    return f"template-update/{folder}{template.describe(to or template.newest)}"
+    return f"template-update/{folder}"
+
+
+def open_branches(service: Service, template: Template) -> list[str]:
+    """The branches, here and on remotes, of updates that the service does not have yet."""
+    repository, start = service.repository, _start(service)
+    wanted = (f"refs/heads/{start}*", f"refs/remotes/*/{start}*")
+    command = ("for-each-ref", "--format=%(refname)", "--no-merged", repository.head, *wanted)
+    refs = repository.in_service(*command).split("\n")
+    versions = {ref.partition(start)[2] for ref in refs if ref}
+    missing = [version for version in versions if not _has(service, template, version)]
+    return [f"{start}{version}" for version in sorted(missing)]
+
+
+def _has(service: Service, template: Template, version: str) -> bool:
+    """Whether a service is at a version or at a later one; not if there is no such version."""
+    try:
+        return template.precedes(version, service.version)
+    except FleetError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -156,7 +181,9 @@ class Branch:
     conflicts: dict[str, str]
     """Why each path could not be merged, as its last commit records it,"""
     failure: str
-    """and how the checks failed."""
+    """how the checks failed,"""
+    left_deleted: list[str]
+    """and which files the template changed that the service does not have any more."""
 
 
 def find_branch(repository: Repository, branch: str) -> Branch | None:
@@ -168,7 +195,8 @@ def find_branch(repository: Repository, branch: str) -> Branch | None:
     ref, commit, parents, message = said[:4]
     pairs = (line.rpartition(": ") for line in _trailers(message, CONFLICT))
     recorded = {path: why for path, colon, why in pairs if colon}
-    return Branch(ref, commit, parents, recorded, "".join(_trailers(message, FAILURE)))
+    failure, deleted = "".join(_trailers(message, FAILURE)), _trailers(message, DELETED)
+    return Branch(ref, commit, parents, recorded, failure, deleted)
 
 
 def _trailers(message: str, key: str) -> list[str]:
@@ -239,6 +267,7 @@ def _existing(service: Service, known: Result, branch: Branch) -> Result:
             f"The branch {name} of {service.folder} does not have the update to {known.after}: "
             f"delete it with `git branch --delete --force {name}`, or rename it."
         )
+    known = replace(known, left_deleted=branch.left_deleted)
     place = "The branch already exists"
     if not branch.ref.startswith("refs/heads/"):
         place += f" on {branch.ref.split('/')[2]}"
@@ -323,6 +352,7 @@ def left_out(repository: Repository, update: Update, folder: str) -> str:
 def _commit(repository: Repository, update: Update, failure: str) -> str:
     trailers = [f"{CONFLICT}: {path}: {why}" for path, why in update.conflicts.items()]
     trailers += [f"{FAILURE}: {failure}"] if failure else []
+    trailers += [f"{DELETED}: {path}" for path in update.left_deleted]
     told = pull_request.told(update)
     parts = [pull_request.subject(update), told, "\n".join(map(git.one_line, trailers))]
     message = "\n\n".join(part for part in parts if part) + "\n"

@@ -7,10 +7,15 @@ from typing import Annotated
 
 import typer
 
-from fleet import html_report, status
+from fleet import html_report, status, toml_file
 from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
-from fleet.fences import SECONDS, for_each
+from fleet.errors import FleetError
+from fleet.fences import for_each
+from fleet.history import adoption, keep
+from fleet.html_report import Page
+from fleet.limited import SECONDS
 from fleet.output import as_json, write
+from fleet.policy import Policy, check
 from fleet.status import Status
 from fleet.table import labels, show_line, show_table
 
@@ -22,6 +27,13 @@ def show_status(
     file: File = None,
     json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write an HTML report to this file.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Show in the report who does not comply with this policy.")
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Keep each day's JSON in this folder, and chart it in the report."),
+    ] = None,
     conflicts: Annotated[
         bool, typer.Option("--conflicts", help="Find conflicts by an update in memory.")
     ] = False,
@@ -32,13 +44,22 @@ def show_status(
 
     Exits with 1 when a service cannot be read, and still shows the others.
     """
+    if policy and not html:
+        raise FleetError("--policy is shown in the report: add --html, or run `fleet policy`.")
+    demanded = toml_file.read(policy, Policy) if policy else Policy()
+    named = [*(template or []), *(demanded.template or [])]
     work = partial(status.read_status, conflicts=conflicts)
-    fleet = for_each(folders(paths, file), work, status.refused, limits(template, timeout))
+    fleet = for_each(folders(paths, file), work, status.refused, limits(named, timeout))
     today = date.today()
+    text = as_json(today, fleet)
+    if history:
+        keep(history, today, text)
     if html:
-        write(html, html_report.html(fleet, today))
+        adopted = adoption(history) if history else None
+        findings = {one.path: check(one, demanded, today) for one in fleet} if policy else None
+        write(html, html_report.html(Page(fleet, today, findings, adopted)))
     if json:
-        typer.echo(as_json(today, fleet))
+        typer.echo(text)
     else:
         _show(fleet, today)
     if any(service.error for service in fleet):

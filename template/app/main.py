@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app import api
-from app.core.config import PROJECT, Settings, settings
+from app.core.config import PROJECT, EnvironmentSettings, Settings, settings
 from app.core.database import open_database
 from app.core.errors import problems
 from app.core.logger import configure_logging, logger
@@ -31,6 +31,7 @@ without_docs = partial(FastAPI, docs_url=None, redoc_url=None)
 
 def add_middleware(app: FastAPI, settings: Settings) -> None:
     """From the inside out: what is added last sees the request first."""
+    capabilities.add_middleware(app)
     # Not `FastAPI(max_body_size=...)`, which is outside all others: no id, no line in the log.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
     app.add_middleware(
@@ -52,9 +53,14 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
         )
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the service and configure logging. Nothing connects before the service starts."""
-    state = ServiceState(Readiness(timeout_seconds=settings.ready_timeout_seconds))
+def create_app(settings: Settings, *given: EnvironmentSettings) -> FastAPI:
+    """Build the service and configure logging. Nothing connects before the service starts.
+
+    The settings of a capability that are not given come from the environment.
+    """
+    others = capabilities.complete(given)
+    readiness = Readiness(timeout_seconds=settings.ready_timeout_seconds)
+    state = ServiceState(readiness, settings, *others)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
                 logger.info("The service has started.", environment=settings.environment)
                 yield
 
-    configure_logging(settings)
+    configure_logging(settings, *others)
     new_app = FastAPIOffline if settings.has_docs else without_docs
     app = new_app(
         title=settings.service_name,

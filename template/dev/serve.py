@@ -1,4 +1,5 @@
-"""Serves for development: Postgres unless one is configured, migrations, uvicorn with reload."""
+"""Serves for development: Postgres unless one is configured, migrations, uvicorn with reload, and
+what runs beside it."""
 
 import argparse
 import errno
@@ -7,6 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from dev import beside
 from dev.binaries import PostgresUnavailable
 from dev.run import database, run
 
@@ -41,7 +43,8 @@ def _migrate_and_serve(port: int) -> int:
     if code == 0:
         print(f"Docs: http://{HOST}:{port}/docs", flush=True)
         server = ("uvicorn", "app.main:app", "--host", HOST, "--port", str(port), *RELOAD)
-        code = run([sys.executable, "-m", *server])
+        with beside.running(port):
+            code = run([sys.executable, "-m", *server])
     return 0 if code == 128 + 2 else code
 
 

@@ -1,6 +1,7 @@
 """Writes docs/settings.md, the page of all settings: `make settings`.
 
-Names, values and defaults are those of `Settings`, the sentences those of `.env.example`.
+Names, values and defaults are those of `Settings` and of the classes that capabilities add, the
+sentences those of `.env.example` and of the `.env.*.example` beside it.
 """
 
 import re
@@ -11,7 +12,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from app.core.config import Settings
+from app.core.config import EnvironmentSettings, Settings
+from app.server import capabilities
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = {"_SECONDS": "seconds", "_BYTES": "bytes"}
@@ -27,17 +29,23 @@ From environment variables, then from `.env`. `make settings` writes this page.
 
 
 def page() -> str:
-    told = sentences((ROOT / ".env.example").read_text())
-    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+    told = sentences()
     rows = [
         f"| `{variable}` | {_value(variable, field)} | {_default(field)} | {told[variable]} |\n"
-        for variable, field in fields.items()
+        for variable, field in fields().items()
     ]
     return HEAD + "".join(rows)
 
 
-def sentences(example: str) -> dict[str, str]:
-    """What an example file says above each variable. One without a line of its own shares it."""
+def fields() -> dict[str, FieldInfo]:
+    """Each setting by its variable."""
+    classes: list[type[EnvironmentSettings]] = [Settings, *capabilities.settings_classes()]
+    return {name.upper(): field for one in classes for name, field in one.model_fields.items()}
+
+
+def sentences() -> dict[str, str]:
+    """What the examples say above each variable. One without a line of its own shares it."""
+    example = "\n\n".join(file.read_text() for file in sorted(ROOT.glob(".env*.example")))
     told: dict[str, str] = {}
     above: list[str] = []
     is_new = True

@@ -70,6 +70,15 @@ def write_no_empty_revision(
         logger.info("No changes detected: no migration written.")
 
 
+def refuse_pooler(settings: Settings) -> None:
+    """A migration holds a lock of its session, and sets its limits: a pooler loses both."""
+    if settings.postgres_pooler != "none" and settings.postgres_migration_url is None:
+        raise CommandError(
+            f"POSTGRES_POOLER is {settings.postgres_pooler}, and migrations go past the pooler:"
+            " set POSTGRES_MIGRATION_URL to the address of Postgres itself."
+        )
+
+
 def refuse_downgrade(context: Any, settings: Settings) -> None:
     """A downgrade deletes data: ask in development, allow it in tests, elsewhere on demand only."""
     allowed = context.get_x_argument(as_dictionary=True).get("allow-destructive") == "1"

@@ -64,4 +64,5 @@ elif connection := context.config.attributes.get("connection"):  # the caller's 
     run_migrations(connection)
 else:
     configure_logging(settings)
+    commands.refuse_pooler(settings)
     asyncio.run(connect_and_run_migrations())

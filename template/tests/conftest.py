@@ -18,10 +18,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from dotenv import dotenv_values
+
 # Before `app` is imported: tests use tests/settings.env, neither the developer's settings nor .env.
 ROOT = Path(__file__).parents[1]
-for variable in re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
-    os.environ.pop(variable, None)
+for file in ROOT.glob(".env*.example"):
+    for variable in re.findall(r"^#? ?([A-Z_]+)=", file.read_text(), re.MULTILINE):
+        os.environ.pop(variable, None)
+for file in (ROOT / "tests").glob("settings.*.env"):  # those of capabilities
+    os.environ |= {name: value or "" for name, value in dotenv_values(file).items()}
 os.environ |= {
     "ENVIRONMENT": "test",
     "ENV_FILE": str(ROOT / "tests" / "settings.env"),
@@ -46,6 +51,13 @@ from app.core.read_session import ReadSession
 from app.main import create_app
 from dev.postgres import temporary_server
 from tests.things import Thing
+
+# The fixtures of capabilities.
+pytest_plugins = [
+    f"tests.capabilities.{file.stem}"
+    for file in sorted((ROOT / "tests" / "capabilities").glob("[!_]*.py"))
+    if not file.stem.startswith("test_")
+]
 
 NewDatabase = Callable[..., AbstractAsyncContextManager[Settings]]
 Alembic = Callable[..., None]

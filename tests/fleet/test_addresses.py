@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.addresses import Allowed, is_public, normal
+from fleet.addresses import Allowed, is_public, normal, web_page
 from fleet.errors import NotAllowedError
 
 
@@ -44,3 +44,49 @@ def test_with_a_named_template_no_other_one_is_allowed() -> None:
         "The template gh:acme/other is not allowed; allowed: gh:acme/template."
     )
     assert error.value.address == "gh:acme/other"
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://git.example.org/acme/lamps.git",
+        "https://ada:secret@git.example.org/acme/lamps",
+        "ssh://git@git.example.org:2222/acme/lamps.git/",
+        "git@git.example.org:acme/lamps.git",
+    ],
+)
+def test_a_remote_tells_the_page_of_its_repository_without_its_secrets(remote: str) -> None:
+    assert web_page(remote) == "https://git.example.org/acme/lamps"
+
+
+def test_the_page_of_a_repository_keeps_its_port_and_quotes_its_path() -> None:
+    assert web_page("https://example.org:8443/a b/%3Cc%3E\"'\n?d#e") == (
+        "https://example.org:8443/a%20b/%3Cc%3E%22%27"
+    )
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "",
+        "/srv/lamps.git",
+        "../lamps",
+        "file:///srv/lamps",
+        "http://example.org/lamps",
+        "git://example.org/lamps",
+        "ext::sh -c true",
+        "javascript:alert(1)",
+        "javascript://example.org/%0aalert(1)",
+        "JAVASCRIPT:alert(1)//example.org:x",
+        "data:text/html,x",
+        "work:acme/lamps",
+        "https://example.org",
+        "https://[::1/lamps",
+        "https://example.org:port/lamps",
+        "https://exämple.org/lamps",
+        'https://example.org"onclick=x/lamps',
+        "-oProxyCommand=x@example.org:lamps",
+    ],
+)
+def test_other_remotes_have_no_page(remote: str) -> None:
+    assert web_page(remote) is None

@@ -79,13 +79,13 @@ def test_the_way_to_fifty_services_is_as_the_page_says(releases: Path, tmp_path:
     (tmp_path / "preset.yml").write_text(preset)
     (tmp_path / "policy.toml").write_text(policy)
 
-    for commands in blocks(heading, "bash"):
+    for commands in [*blocks(heading, "bash"), *blocks("See the fleet", "bash")]:
         type_in(tmp_path, releases, commands)
 
     made = {path.name for path in tmp_path.iterdir()}
     services_made = {"payments", "orders", "lamps"}
     files = {"preset.yml", "policy.toml", "services.txt", "report.html", "findings.sarif"}
-    assert made == services_made | files
+    assert made == services_made | files | {"history"}
     assert {
         history.answers_in(tmp_path / name / ".copier-answers.yml")["postgres_version"]
         for name in services_made

@@ -1,60 +1,57 @@
-"""The report of `fleet status --html`, as text and in a browser."""
+"""The report of `fleet status --html`, as text; test_report_in_a_browser.py shows it."""
 
-import json
 import re
-from collections.abc import Iterator
 from datetime import date
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, Keys
-from selenium.webdriver.common.by import By
 
-from fleet import html_report
-from fleet.status import Status
-from fleet.waivers import Waiver
+from fleet.history import Adoption
+from fleet.html_report import Page, ages, html, layers, versions
 from tests.fleet.conftest import Fleet
-from tests.support.browser import chromium, log
+from tests.fleet.reports import FLEET, REFUSED, TODAY, page
 
-TODAY = date(2026, 6, 30)
-HOSTILE = "<script>document.title = 'hacked'</script>"
-FLEET = [
-    Status(
-        path=name,
-        name=name,
-        template="https://example.org/template",
-        version=version,
-        behind=behind,
-        updated=updated,
-        answers={"port": 8000, "description": HOSTILE},
-        drift=["Makefile", "dev/run.py"],
-        waivers=[Waiver(path="/dev/", reason=HOSTILE, expires=date(2026, 1, 1))],
-        conflicts={"pyproject.toml": "changed here, removed by the template"},
-    )
-    for name, version, behind, updated in [
-        ("lamps", "v1.9.0", 1, date(2026, 6, 1)),
-        (HOSTILE, "v1.10.0", 0, None),
-        ("books", "v1.2.0", 8, date(2025, 1, 1)),
-        ("doors", "v1.9.0", 1, date(2026, 5, 1)),
-    ]
-]
-REFUSED = Status(path="shop", name="shop", error=f"shop is not a service: {HOSTILE}")
+
+class Read(HTMLParser):
+    """What a browser would make of a page: its elements and their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
 
 
 def test_the_page_names_no_address_to_load_from_and_no_markup_of_others() -> None:
-    text = html_report.html([*FLEET, REFUSED], TODAY)
+    text = html(page())
+    read = Read(text)
 
-    loads = re.findall(r"(?:src|href|action|data)=\"?([^\"\s>]+)|url\(|@import|fetch\(", text)
-    assert loads == ["data:,"]
-    assert text.count("<script>") == 1
+    loads = re.findall(r"(?:src|action|data)=|url\(|@import|fetch\(|import ", text)
+    links = {value for name, value in read.attributes if name == "href"}
+    assert loads == []
+    assert links == {"data:,", "#unreadable", "https://example.org/acme/lamps"}
+    assert [name for name, _ in read.attributes if name.startswith("on")] == []
+    assert read.tags.count("script") == text.count("<script") == 1
     assert "&lt;script&gt;document.title" in text
 
 
-def test_versions_and_ages_are_counted() -> None:
-    versions, ages = html_report.versions(FLEET), html_report.ages(FLEET, TODAY)
+def test_what_is_not_printable_is_not_on_the_page() -> None:
+    odd = Page([FLEET[0].__class__(path="a\u202eb", name="n\udce9", error="e\x1b")], TODAY)
 
-    assert versions == [("v1.10.0", 1), ("v1.9.0", 2), ("v1.2.0", 1)]
-    assert ages == [
+    text = html(odd)
+
+    assert text.encode()
+    assert "a�b: e�" in text
+
+
+def test_versions_and_ages_are_counted() -> None:
+    assert versions(FLEET) == [("v1.10.0", 1), ("v1.9.0", 2), ("v1.2.0", 1)]
+    assert ages(FLEET, TODAY) == [
         ("up to 30 days", 1),
         ("31 to 90 days", 1),
         ("more than a year", 1),
@@ -62,8 +59,44 @@ def test_versions_and_ages_are_counted() -> None:
     ]
 
 
+def test_the_totals_come_first() -> None:
+    assert page().totals == [
+        ("on the newest release", "newest", 1),
+        ("behind", "behind", 3),
+        ("drifted", "drifted", 2),
+        ("with an open branch", "branch", 1),
+        ("against the policy", "finding", 4),
+        ("with a waiver that ends soon", "ending", 2),
+        ("unreadable", "unreadable", 1),
+    ]
+    assert page().newest == [("https://example.org/template", "v1.10.0")]
+
+
+def test_waivers_that_end_soon_are_listed_by_their_end() -> None:
+    told = [(each.service.name, each.days) for each in page().ending]
+
+    assert told == [("lamps", -180), ("doors", 29)]
+
+
+def test_what_nobody_asked_for_has_no_column() -> None:
+    plain = [one.__class__(path="a", name="a", behind=0) for one in FLEET[:1]]
+
+    columns = Page(plain, TODAY).columns
+
+    assert {"Findings", "Conflicts"} & {*columns} == set()
+    assert {"Findings", "Conflicts"} <= {*page().columns}
+
+
+def test_the_layers_of_the_chart_lie_upon_each_other() -> None:
+    days = [date(2026, 1, 1), date(2026, 1, 11)]
+
+    areas = layers(Adoption(days, {"v2": [0, 3], "v1": [4, 1]}))
+
+    assert areas == {"v2": "0,120 480,30 480,120 0,120", "v1": "0,0 480,0 480,30 0,120"}
+
+
 def test_a_fleet_of_bad_services_only_is_a_page_too() -> None:
-    text = html_report.html([REFUSED], TODAY)
+    text = html(Page([REFUSED], TODAY))
 
     assert "0 services, and 1 that cannot be read." in text
 
@@ -73,7 +106,28 @@ def test_the_command_writes_the_page(fleet: Fleet, lamps: Path) -> None:
     run = fleet(lamps, "status", ".", "--html", "report.html")
 
     assert run.code == 0
-    assert "<td>lamps</td>" in (lamps / "report.html").read_text()
+    assert '<th scope="row">lamps</th>' in (lamps / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_a_policy_finds(fleet: Fleet, lamps: Path) -> None:
+    (lamps / "policy.toml").write_text('minimum_version = "v2.0.0"\n')
+
+    run = fleet(lamps, "status", ".", "--html", "report.html", "--policy", "policy.toml")
+
+    said = "FLT003 lamps is at v1.0.0; the minimum is v2.0.0."
+    assert run.code == 0
+    assert f'<li class="bad">{said}</li>' in (lamps / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_policy_without_a_page_is_refused(fleet: Fleet, lamps: Path) -> None:
+    run = fleet(lamps, "status", ".", "--policy", "policy.toml")
+
+    assert (run.code, run.errors) == (
+        1,
+        "fleet: --policy is shown in the report: add --html, or run `fleet policy`.\n",
+    )
 
 
 @pytest.mark.slow
@@ -84,107 +138,3 @@ def test_a_page_that_cannot_be_written_is_told(fleet: Fleet, lamps: Path) -> Non
         1,
         "fleet: missing/report.html cannot be written: No such file or directory.\n",
     )
-
-
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def address(browser: Chrome, tmp_path: Path) -> str:
-    """Of the report, which the browser shows."""
-    file = tmp_path / "report.html"
-    file.write_text(html_report.html([*FLEET, REFUSED], TODAY))
-    browser.get(file.as_uri())
-    return file.as_uri()
-
-
-def column(browser: Chrome, number: int) -> list[str]:
-    cells = browser.find_elements(By.CSS_SELECTOR, f"tbody tr td:nth-child({number})")
-    return [cell.text for cell in cells]
-
-
-def sorted_by(browser: Chrome) -> list[tuple[str, str | None]]:
-    headers = browser.find_elements(By.CSS_SELECTOR, "th[aria-sort]")
-    return [(header.text.split()[0], header.get_attribute("aria-sort")) for header in headers]
-
-
-@pytest.mark.system
-@pytest.mark.usefixtures("address")
-def test_a_click_on_a_header_sorts_and_a_second_one_turns_the_order(browser: Chrome) -> None:
-    _, version, *_ = browser.find_elements(By.CSS_SELECTOR, "th button")
-
-    version.click()
-    once = (column(browser, 2), sorted_by(browser))
-    version.click()
-    twice = (column(browser, 2), sorted_by(browser))
-
-    assert once == (["v1.2.0", "v1.9.0", "v1.9.0", "v1.10.0"], [("Version", "ascending")])
-    assert twice == (["v1.10.0", "v1.9.0", "v1.9.0", "v1.2.0"], [("Version", "descending")])
-
-
-@pytest.mark.system
-@pytest.mark.usefixtures("address")
-def test_the_keyboard_sorts_too_and_the_order_is_announced(browser: Chrome) -> None:
-    browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
-
-    browser.switch_to.active_element.send_keys(Keys.ENTER)
-    browser.switch_to.active_element.send_keys(Keys.TAB + Keys.ENTER)
-
-    assert column(browser, 1) == ["books", "doors", "lamps", HOSTILE]
-    assert sorted_by(browser) == [("Version", "ascending")]
-    announced = browser.find_element(By.CSS_SELECTOR, "[role=status]").text
-    assert announced == "Sorted by Version, ascending."
-
-
-@pytest.mark.system
-def test_hostile_names_are_text_and_nothing_is_loaded_or_wrong(
-    browser: Chrome, address: str
-) -> None:
-    events = [json.loads(entry["message"])["message"] for entry in log(browser, "performance")]
-    requests = [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
-
-    assert HOSTILE in column(browser, 1)
-    assert browser.title == "Fleet, 2026-06-30"
-    assert [url for url in requests if not url.startswith("data:")] == [address]
-    assert log(browser, "browser") == []
-
-
-@pytest.mark.system
-@pytest.mark.usefixtures("address")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_bars_stand_out_in_light_and_dark(browser: Chrome, scheme: str) -> None:
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    script = (
-        "const style = (selector, name) =>"
-        " getComputedStyle(document.querySelector(selector))[name];"
-        "const probe = document.body.appendChild(document.createElement('p'));"
-        "probe.style.color = 'Canvas';"
-        "return [getComputedStyle(probe).color, style('td', 'color'), style('rect', 'fill'),"
-        " style('.bad', 'color')]"
-    )
-
-    background, *colours = [luminance(colour) for colour in browser.execute_script(script)]
-
-    ratios = [contrast(background, colour) for colour in colours]
-    assert min(ratios) >= 4.5  # WCAG 2.2, 1.4.3
-
-
-def luminance(colour: str) -> float:
-    """WCAG 2.2, "relative luminance", of `rgb(1, 2, 3)`."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: float, other: float) -> float:
-    return (max(one, other) + 0.05) / (min(one, other) + 0.05)

@@ -59,6 +59,28 @@ def test_a_version_without_a_recipe_for_the_service_is_left_out() -> None:
     assert recipes.between(old, UPGRADING, {"ci": "github", "container": True}) == ""
 
 
+def test_the_recipes_for_a_change_of_an_answer_are_told_when_it_is_made() -> None:
+    text = UPGRADING.replace(
+        "## Appendix",
+        "### When jobs becomes true\n\n- Write the migration.\n- *(ci: gitlab)* Add a runner.\n\n"
+        "### When jobs becomes false\n\n- Drop the queue.\n\n## Appendix",
+    )
+    found = [
+        recipes.between(text, text, {"ci": "github", **before}, after)
+        for before, after in (
+            ({}, {"jobs": True}),
+            ({"jobs": False}, {"jobs": True}),
+            ({"jobs": True}, {"jobs": False}),
+            ({"jobs": True}, {"jobs": True}),
+            ({"jobs": True}, {"ci": "github"}),
+        )
+    ]
+
+    switched_on = "## When jobs becomes true\n\n- Write the migration."
+    switched_off = "## When jobs becomes false\n\n- Drop the queue."
+    assert found == [switched_on, switched_on, switched_off, "", ""]
+
+
 def test_an_update_and_its_pull_request_say_what_is_left_to_do(
     fleet: Fleet, toy: Toy, lamps: Path, tmp_path: Path
 ) -> None:

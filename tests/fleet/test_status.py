@@ -8,24 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from fleet import status
 from fleet.errors import FleetError
 from fleet.output import as_json
-from fleet.service import WAIVERS_FILE, open_service
+from fleet.service import WAIVERS_FILE
 from fleet.status import Status
-from fleet.template import open_template
 from fleet.waivers import Waiver
 from tests.fleet.conftest import Fleet
-from tests.fleet.toys import LINES, Toy, edit
+from tests.fleet.toys import LINES, Toy, edit, status_of
 from tests.fleet.toys import status as git_status
 from tests.support import services
 
 WAIVER = '[[waiver]]\npath = "/owned*"\nreason = "Ours is faster."\nexpires = 2027-03-01\n'
-
-
-def of(folder: Path, *, conflicts: bool = False) -> Status:
-    with open_service(folder) as service, open_template(service.address) as template:
-        return status.read_status(service, template, conflicts=conflicts)
 
 
 def test_a_status_tells_version_age_answers_drift_and_waivers(
@@ -36,7 +29,7 @@ def test_a_status_tells_version_age_answers_drift_and_waivers(
     (lamps / WAIVERS_FILE).write_text(WAIVER)
     edit(lamps, "owned.txt", "line 5", "mine")
 
-    told = of(lamps)
+    told = status_of(lamps)
 
     assert told == Status(
         path=str(lamps),
@@ -47,24 +40,12 @@ def test_a_status_tells_version_age_answers_drift_and_waivers(
         newest="v1.2.0",
         behind=2,
         updated=date.fromisoformat(today),
+        version_since=date.fromisoformat(today),
+        committed=date.fromisoformat(today),
         answers={"service_name": "lamps", "port": 8000},
         drift=["owned.txt"],
         waivers=[Waiver(path="/owned*", reason="Ours is faster.", expires=date(2027, 3, 1))],
     )
-
-
-def test_the_last_update_is_the_commit_that_changed_the_answers_file(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service = toy.service(tmp_path / "service")
-    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-31T12:00:00Z")
-    services.commit(service, "Start")
-    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-02-28T12:00:00Z")
-    edit(service, "shared.txt", "line 5", "mine")
-
-    told = of(service)
-
-    assert told.updated == date(2026, 1, 31)
 
 
 def test_releases_that_a_version_does_not_hold_are_those_behind(toy: Toy, tmp_path: Path) -> None:
@@ -75,7 +56,7 @@ def test_releases_that_a_version_does_not_hold_are_those_behind(toy: Toy, tmp_pa
     services.git(toy.folder, "switch", "--quiet", "--create", "old", "v1.0.0")
     toy.release("v1.0.1", {"template/fix.txt": "fixed\n"})
 
-    told = of(service)
+    told = status_of(service)
 
     assert (told.release, told.newest, told.behind) == ("v1.0.0", "v1.0.1", 1)
 
@@ -86,7 +67,7 @@ def test_conflicts_are_found_in_a_clone_and_nothing_changes(toy: Toy, lamps: Pat
     (lamps / "new.txt").write_text("not committed\n")
     before = services.git(lamps, "rev-list", "--all", "--objects")
 
-    told = of(lamps, conflicts=True)
+    told = status_of(lamps, conflicts=True)
 
     assert told.conflicts == {"shared.txt": "changed here and in the template, in the same lines"}
     assert git_status(lamps) == ["?? new.txt"]
@@ -99,13 +80,13 @@ def test_a_service_in_a_folder_of_a_repository_is_tried_too(toy: Toy, tmp_path: 
     services.commit(tmp_path / "mono", "Start")
     toy.release("v1.1.0", {"template/shared.txt": LINES.replace("line 5", "theirs")})
 
-    told = of(service, conflicts=True)
+    told = status_of(service, conflicts=True)
 
     assert list(told.conflicts or {}) == ["shared.txt"]
 
 
 def test_a_service_at_the_newest_release_has_no_conflicts(lamps: Path) -> None:
-    told = of(lamps, conflicts=True)
+    told = status_of(lamps, conflicts=True)
 
     assert (told.behind, told.conflicts) == (0, {})
 
@@ -116,7 +97,7 @@ def test_what_hinders_an_update_names_the_service_and_not_its_clone(toy: Toy, la
     toy.release("v1.1.0", {"template/next.txt": "next\n"})
 
     with pytest.raises(FleetError) as error:
-        of(lamps, conflicts=True)
+        status_of(lamps, conflicts=True)
 
     assert str(error.value).startswith(f"{lamps} has no .copier-answers.yml: ")
 
@@ -135,11 +116,11 @@ def test_drift_is_the_same_for_templates_that_copier_has_to_clone(
     toy.release("v1.1.0", files)
     service = toy.service(tmp_path / "service", "v1.1.0")
     services.commit(service, "Start")
-    untouched = of(service).drift
+    untouched = status_of(service).drift
     edit(service, "owned2.txt", "8000", "8001")
     edit(service, "owned.txt", "line 5", "mine")
 
-    told = of(service)
+    told = status_of(service)
 
     assert (untouched, told.drift) == ([], ["owned.txt", "owned2.txt"])
 
@@ -155,7 +136,7 @@ def test_a_template_with_an_error_is_told_in_a_sentence(toy: Toy, tmp_path: Path
     services.commit(service, "Record it")
 
     with pytest.raises(FleetError, match=r"Version v1\.1\.0 of the template does not render"):
-        of(service)
+        status_of(service)
 
 
 @pytest.mark.slow
@@ -198,7 +179,8 @@ def test_bad_services_get_a_sentence_each_and_the_others_are_told(
 def test_the_json_is_all_that_is_known(today: str, fleet: Fleet, lamps: Path) -> None:
     (lamps / WAIVERS_FILE).write_text(WAIVER)
     services.commit(lamps, "Waive")
-    known = asdict(of(lamps)) | {"path": "lamps", "updated": today}
+    days = dict.fromkeys(("updated", "version_since", "committed"), today)
+    known = asdict(status_of(lamps)) | {"path": "lamps"} | days
     waiver = {"path": "/owned*", "reason": "Ours is faster.", "expires": "2027-03-01"}
 
     run = fleet(lamps.parent, "status", "lamps", "--json")
@@ -251,7 +233,7 @@ def test_waivers_that_are_wrong_are_refused(lamps: Path, text: str, sentence: st
     services.commit(lamps, "Waive")
 
     with pytest.raises(FleetError) as error:
-        of(lamps)
+        status_of(lamps)
 
     assert str(error.value).startswith(sentence.format(file=file))
 
@@ -261,7 +243,7 @@ def test_an_answer_that_json_does_not_know_is_printed_all_the_same(lamps: Path) 
     answers.write_text(answers.read_text() + "since: 2026-01-01\n")
     services.commit(lamps, "Answer")
 
-    printed = json.loads(as_json(date(2026, 1, 2), [of(lamps)]))
+    printed = json.loads(as_json(date(2026, 1, 2), [status_of(lamps)]))
 
     assert printed["services"][0]["answers"]["since"] == "2026-01-01"
 

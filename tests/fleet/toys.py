@@ -7,6 +7,9 @@ from pathlib import Path
 
 import copier
 
+from fleet.service import open_service
+from fleet.status import Status, read_status
+from fleet.template import open_template
 from tests.support import services
 
 ANSWERS_FILE = "template/{{ _copier_conf.answers_file }}.jinja"
@@ -98,3 +101,9 @@ def show(service: Path, path: str, branch: str = BRANCH) -> bytes:
     """A file as it is on a branch."""
     command = ["git", "show", f"{branch}:{path}"]
     return subprocess.run(command, cwd=service, check=True, capture_output=True).stdout
+
+
+def status_of(folder: Path, *, conflicts: bool = False) -> Status:
+    """What `fleet status` knows of a service."""
+    with open_service(folder) as service, open_template(service.address) as template:
+        return read_status(service, template, conflicts=conflicts)

@@ -5,7 +5,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -42,8 +42,8 @@ CORS_ORIGINS = r"^(\*|https?://[A-Za-z0-9.:-]+(,https?://[A-Za-z0-9.:-]+)*)?$"
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
-class Settings(BaseSettings):
-    """The service's settings, read from environment variables, then from `.env`.
+class EnvironmentSettings(BaseSettings):
+    """Settings read from environment variables, then from `.env`.
 
     `ENV_FILE` names another file than `.env`. Raises `ValidationError` for settings that are
     missing, wrong or unsafe; its message names the variables and never shows their values.
@@ -58,6 +58,10 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
+
+class Settings(EnvironmentSettings):
+    """The service's settings."""
+
     service_name: str = PROJECT["name"]
     environment: Annotated[EnvironmentName, BeforeValidator(_check_environment)] = "local"
     debug: bool = False
@@ -67,6 +71,8 @@ class Settings(BaseSettings):
     postgres_url: PostgresUrl = Field(validation_alias=AliasChoices("POSTGRES_URL", "DATABASE_URL"))
     postgres_replica_url: PostgresUrl | None = None
     postgres_migration_url: PostgresUrl | None = None
+    postgres_pooler: Literal["none", "transaction"] = "none"
+    postgres_pooler_prepared_statements: bool = True
     postgres_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]*$")
     postgres_pool_size: int = Field(default=10, ge=1)
     # Connections of the overflow are closed after each use.
@@ -123,14 +129,17 @@ class Settings(BaseSettings):
         return self
 
 
-def load_settings() -> Settings:
+AnySettings = TypeVar("AnySettings", bound=EnvironmentSettings)
+
+
+def load_settings(kind: type[AnySettings]) -> AnySettings:
     """Settings for the process, which ends with a sentence for each that is missing or wrong."""
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         told = [": ".join((*map(str.upper, map(str, e["loc"])), e["msg"])) for e in error.errors()]
         text = "\n".join(["The settings are not valid; .env.example lists all.", *told])
         sys.exit(text.replace("Value error, ", ""))
 
 
-settings = load_settings()
+settings = load_settings(Settings)

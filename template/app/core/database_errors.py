@@ -11,6 +11,7 @@ from app.core.engine import LostConnectionError
 from app.core.errors import AppError, ConflictError, InvalidError, InvalidValue, UnavailableError
 from app.core.logger import logger
 from app.core.postgres.constraints import violated, violated_columns
+from app.core.postgres.revisions import NotReadyError
 from app.core.postgres.sqlstate import (
     CHECK,
     EXCLUSION,
@@ -64,7 +65,7 @@ def _refused(error: Exception, code: str, method: str, given: Given) -> AppError
 
 def _is_lost_connection(error: Exception) -> bool:
     return (
-        isinstance(error, PoolTimeoutError | InterfaceError | LostConnectionError)
+        isinstance(error, PoolTimeoutError | InterfaceError | LostConnectionError | NotReadyError)
         or (isinstance(error, DBAPIError) and error.connection_invalidated)
         # After an ALTER, until each connection has prepared its statements again.
         or is_stale_statement(error)

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.core.config import Settings
+from app.core.postgres import pooler
+from app.core.postgres.pool import FairPool
 from app.core.postgres.standby import leave_standbys
 from app.core.postgres.values import hide_values
 
@@ -45,13 +47,19 @@ async def open_engine(
     The server itself enforces the limits of `settings`, and `read_only`. With a `pool_size` the
     engine opens that many connections at most, whatever `settings` say.
     """
+    direct = settings.postgres_pooler == "none"
+    prepared = direct or settings.postgres_pooler_prepared_statements
+    arguments = connect_arguments(settings, url, read_only=read_only and direct)
+    if not direct:
+        arguments = pooler.through_pooler(arguments, read_only=read_only, prepared=prepared)
     engine = create_async_engine(
         # asyncpg reads the URL: SQLAlchemy's form knows no `sslmode`, no socket and no second host.
         "postgresql+asyncpg://",
-        connect_args=connect_arguments(settings, url, read_only=read_only),
+        connect_args=arguments,
         # A read is a transaction by itself: one round trip, not three with BEGIN and COMMIT.
-        isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
+        isolation_level="AUTOCOMMIT" if read_only and prepared else "READ COMMITTED",
         pool_size=pool_size or settings.postgres_pool_size,
+        poolclass=FairPool,
         pool_use_lifo=True,  # the connection used last has the warmest caches
         max_overflow=0 if pool_size else settings.postgres_pool_max_overflow,
         pool_timeout=settings.postgres_pool_timeout_seconds,
@@ -61,6 +69,7 @@ async def open_engine(
     )
     event.listen(engine.sync_engine, "handle_error", hide_values)
     event.listen(engine.sync_engine, "handle_error", _name_lost_connection)
+    event.listen(engine.sync_engine, "handle_error", pooler.rename_statements)
     if not read_only:
         leave_standbys(engine.sync_engine)
     event.listen(engine.sync_engine, "checkin", _note_checkin)
@@ -103,9 +112,12 @@ def connect_arguments(
 
 async def _connect(**arguments: Any) -> asyncpg.Connection:
     try:
-        return await asyncpg.connect(**arguments)
+        connection: asyncpg.Connection = await asyncpg.connect(**arguments)
+        await pooler.check(connection, seconds=arguments["timeout"])
     except CANNOT_CONNECT as error:
+        pooler.name_refused(error)
         raise LostConnectionError("Postgres cannot be reached.") from error
+    return connection
 
 
 async def _connect_read_only(**arguments: Any) -> asyncpg.Connection:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
-from app.core.config import PROJECT, Settings
+from app.core.config import PROJECT, EnvironmentSettings, Settings
 from app.core.redaction import LONGEST_VALUE, Redaction
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
@@ -100,11 +100,11 @@ def _abbreviate(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def secrets_of(settings: Settings) -> set[str]:
+def secrets_of(*settings: EnvironmentSettings) -> set[str]:
     """Each secret setting, the passwords in its URL, and how JSON writes them."""
     values: set[str] = set()
-    for name in type(settings).model_fields:
-        if isinstance(secret := getattr(settings, name), SecretStr):
+    for secret in (value for each in settings for _, value in each):
+        if isinstance(secret, SecretStr):
             url = urlsplit(secret.get_secret_value())
             passwords = [url.password or "", *parse_qs(url.query).get("password", [])]
             values.update([secret.get_secret_value(), *passwords, *map(unquote, passwords)])
@@ -116,10 +116,11 @@ def _is_about_a_migration(record: logging.LogRecord) -> bool:
     return record.levelno > logging.INFO or record.msg.startswith("Running ")
 
 
-def configure_logging(settings: Settings) -> None:
+def configure_logging(settings: Settings, *others: EnvironmentSettings) -> None:
     """Send every record to stdout: ours, uvicorn's, SQLAlchemy's, Alembic's, and warnings.
 
-    JSON, or readable text on a developer's terminal; `log_format` overrides. May be called again.
+    JSON, or readable text on a developer's terminal; `log_format` overrides. The secrets of all
+    these settings are redacted. May be called again.
     """
     pretty = settings.log_format == "pretty" or (
         settings.log_format == "auto"
@@ -127,7 +128,7 @@ def configure_logging(settings: Settings) -> None:
         and sys.stdout.isatty()
     )
     renderers = (_abbreviate, TEXT) if pretty else (_identify(settings), JSON)
-    formatter = RedactingFormatter(secrets_of(settings), *renderers)
+    formatter = RedactingFormatter(secrets_of(settings, *others), *renderers)
     handler = StdoutHandler()
     handler.setFormatter(formatter)
     root = logging.getLogger()
@@ -137,7 +138,8 @@ def configure_logging(settings: Settings) -> None:
     logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")
     logging.getLogger("alembic.runtime.migration").addFilter(_is_about_a_migration)
     # DEBUG would log every row.
-    logging.getLogger("sqlalchemy").setLevel("INFO" if settings.debug else "WARNING")
+    for name in ("sqlalchemy", "app.core.postgres.pool"):
+        logging.getLogger(name).setLevel("INFO" if settings.debug else "WARNING")
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

@@ -41,7 +41,7 @@ def test_a_process_with_wrong_settings_ends_with_sentences(monkeypatch: pytest.M
     monkeypatch.setenv("MAX_BODY_BYTES", "a lot")
 
     with pytest.raises(SystemExit) as ended:
-        load_settings()
+        load_settings(Settings)
 
     assert str(ended.value).splitlines() == [
         "The settings are not valid; .env.example lists all.",

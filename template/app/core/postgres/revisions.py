@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.postgres.sqlstate import FORBIDDEN, UNDEFINED_TABLE, sqlstate
@@ -39,7 +39,7 @@ def code_revisions() -> Revisions:
     return Revisions(scripts.get_current_head(), known)
 
 
-class NotReadyError(Exception):
+class NotReadyError(SQLAlchemyError):
     """Why this database cannot serve, as a sentence."""
 
 

@@ -37,7 +37,7 @@ def sqlstate(error: BaseException | None) -> str:
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
-def is_stale_statement(error: BaseException) -> bool:
+def is_stale_statement(error: BaseException | None) -> bool:
     """Whether a migration changed the table of a statement that the connection had prepared."""
     stale = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
     return isinstance(getattr(error, "orig", None), stale)

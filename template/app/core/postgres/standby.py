@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 
+from app.core.postgres.pooler import PooledConnection
 from app.core.postgres.sqlstate import READ_ONLY, sqlstate
 
 
@@ -18,7 +19,10 @@ def _note_standby(connection: Any, entry: Any) -> None:
     # Not when it refuses: in a promotion, a transaction of the standby outlives it.
     settings = connection.driver_connection.get_settings()
     reported = ("in_hot_standby", "default_transaction_read_only")
-    entry.info["read_only"] = "on" in [getattr(settings, name, "off") for name in reported]
+    # asyncpg's classes say yes to `isinstance` for each other. A pooler may lead to any server.
+    pooled = issubclass(type(connection.driver_connection), PooledConnection)
+    told = [getattr(settings, name, "off") for name in reported]
+    entry.info["read_only"] = pooled or "on" in told
 
 
 def _leave_standby(context: ExceptionContext) -> None:

@@ -1,33 +1,55 @@
 """What an answer of the template adds to the server: one module each, found by lying here.
 
-A module may offer `dependencies`, FastAPI's, for every route, and `lifespan(app)`, an async context
-manager that is open while the service runs.
+A module may offer
+
+- `Settings`, its own, a subclass of `EnvironmentSettings`: `app.state.settings_of(Settings)`;
+- `dependencies`, FastAPI's, for every route;
+- `add_middleware(app)`, called before the service adds its own, which are outside of it;
+- `lifespan(app)`, an async context manager that is open while the service runs.
 """
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import ModuleType
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.params import Depends
 
+from app.core.config import EnvironmentSettings, load_settings
+
+
+def complete(given: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
+    """The settings of all capabilities: those given, and the others from the environment."""
+    missing = [kind for kind in settings_classes() if not any(type(e) is kind for e in given)]
+    return [*given, *map(load_settings, missing)]
+
+
+def settings_classes() -> list[type[EnvironmentSettings]]:
+    return _offers("Settings")
+
 
 def dependencies() -> list[Depends]:
-    return [each for module in _modules() for each in getattr(module, "dependencies", ())]
+    return [each for offered in _offers("dependencies") for each in offered]
+
+
+def add_middleware(app: FastAPI) -> None:
+    for add in _offers("add_middleware"):
+        add(app)
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open in the order of the modules' names, close in the reverse one."""
     async with AsyncExitStack() as stack:
-        for module in _modules():
-            if hasattr(module, "lifespan"):
-                await stack.enter_async_context(module.lifespan(app))
+        for open_one in _offers("lifespan"):
+            await stack.enter_async_context(open_one(app))
         yield
 
 
-def _modules() -> list[ModuleType]:
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return [importlib.import_module(f"{__name__}.{name}") for name in names]
+def _offers(name: str) -> list[Any]:
+    """What the modules offer by that name, in the order of their own names."""
+    modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    found = (importlib.import_module(f"{__name__}.{module}") for module in modules)
+    return [getattr(module, name) for module in found if hasattr(module, name)]
