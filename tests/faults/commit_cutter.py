@@ -4,22 +4,22 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from itertools import cycle
+from random import Random
 
 from tests.faults.postgres import FaultyPostgres
 from tests.support.serving import free_port
 
 COMMIT = b"COMMIT;\0"  # as asyncpg sends it
-# What becomes of each COMMIT, one after the other: it passes, the connection is cut before it
-# reaches Postgres, when Postgres has answered it, or right behind it.
-WAYS = ("pass", "before", "after", "pass", "behind")
+# What becomes of a COMMIT: it passes, or the connection is cut before it reaches Postgres, when
+# Postgres has answered it, or right behind it.
+WAYS = ("pass", "pass", "before", "after", "behind")
 
 
 class CommitCutter:
     def __init__(self, server: FaultyPostgres) -> None:
         self.server = server
         self.port = free_port()
-        self.ways = cycle(WAYS)
+        self.chance = Random(7)  # the same in each run
         self.commits: Counter[str] = Counter()
         self.clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -61,7 +61,7 @@ class CommitCutter:
         answers = asyncio.create_task(_copy(server, writer))
         try:
             while chunk := await reader.read(65536):
-                way = next(self.ways) if COMMIT in chunk else ""
+                way = self.chance.choice(WAYS) if COMMIT in chunk else ""
                 self.commits[way] += 1
                 if way == "before":
                     return
@@ -72,7 +72,11 @@ class CommitCutter:
                 await to_server.drain()
                 if way == "after":
                     await server.read(1)
-                if way in ("after", "behind"):
+                    return
+                if way == "behind":  # the client may be back before Postgres has committed
+                    writer.transport.abort()
+                    to_server.write_eof()
+                    await answers
                     return
         finally:
             answers.cancel()

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.client import Answer, ask, ask_at_once, eventually
-from tests.faults.commit_cutter import CommitCutter
+from tests.faults.commit_cutter import WAYS, CommitCutter
 from tests.faults.conftest import Serve
 from tests.faults.postgres import FaultyPostgres
 from tests.faults.production import Service
@@ -93,7 +93,7 @@ class Writers:
 def test_connections_that_are_cut_at_commit_leave_no_client_in_doubt(
     serve: Serve, postgres: FaultyPostgres, database: str, full: bool
 ) -> None:
-    keys, at_once = 3000 if full else 120, 8
+    keys, at_once = 2000 if full else 120, 8
 
     async def campaign() -> None:
         cutter = CommitCutter(postgres)
@@ -109,8 +109,8 @@ def test_connections_that_are_cut_at_commit_leave_no_client_in_doubt(
             await direct.check_that_no_transaction_is_open()
             service.check_log(writers.answers)
         commits = cutter.commits
-        assert counted["replayed"] >= commits["after"] > 0
-        assert min(commits["before"], commits["behind"]) > 0
+        assert min(commits[way] for way in WAYS) > 0
+        assert counted["replayed"] > keys / 4
         figure(
             "connections cut at COMMIT",
             cut_before_it=commits["before"],
