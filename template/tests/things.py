@@ -33,8 +33,8 @@ class Thing(Base):
     __table_args__ = (CheckConstraint("size > 0", name="size_positive"),)
 
 
-class Book(VersionMixin, RecordMixin, Base):
-    __tablename__ = "book"
+class Counted(VersionMixin, RecordMixin, Base):
+    __tablename__ = "counted_thing"
     metadata = Thing.metadata
 
     name: Mapped[str] = mapped_column(String(100))

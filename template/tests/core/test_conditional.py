@@ -8,7 +8,7 @@ from app.core.conditional import IfMatch, IfNoneMatch, RequiredIfMatch, tagged
 from app.core.database import Database, ReadSessionDep, SessionDep
 from app.core.errors import problems
 from app.core.writes import change, create
-from tests.things import Book
+from tests.things import Counted
 
 LARGE = ", ".join(f'"{number}"' for number in range(5, 10_000))
 
@@ -17,28 +17,28 @@ LARGE = ", ".join(f'"{number}"' for number in range(5, 10_000))
 async def url(app: FastAPI, database: Database, things: None) -> str:
     """A book of version 7."""
 
-    @app.get("/books/{key}", response_model=None)
-    async def get_book(
+    @app.get("/counted-things/{key}", response_model=None)
+    async def get_counted_thing(
         session: ReadSessionDep, key: UUID, response: Response, seen: IfNoneMatch = None
     ) -> dict[str, str]:
-        return {"name": tagged(await session.get_one(Book, key), response, seen).name}
+        return {"name": tagged(await session.get_one(Counted, key), response, seen).name}
 
-    @app.patch("/books/{key}", response_model=None)
-    async def change_book(
+    @app.patch("/counted-things/{key}", response_model=None)
+    async def change_counted_thing(
         session: SessionDep, key: UUID, response: Response, seen: IfMatch = None
     ) -> dict[str, str] | None:
-        book = await change(session, Book, key, {"name": "Persuasion"}, versions=seen)
-        return {"name": tagged(book, response).name} if book else None
+        thing = await change(session, Counted, key, {"name": "Persuasion"}, versions=seen)
+        return {"name": tagged(thing, response).name} if thing else None
 
-    @app.put("/books/{key}", responses=problems(428))
-    async def put_book(session: SessionDep, key: UUID, seen: RequiredIfMatch) -> None:
-        await change(session, Book, key, {"name": "Persuasion"}, versions=seen)
+    @app.put("/counted-things/{key}", responses=problems(428))
+    async def put_counted_thing(session: SessionDep, key: UUID, seen: RequiredIfMatch) -> None:
+        await change(session, Counted, key, {"name": "Persuasion"}, versions=seen)
 
     async with database.session() as session:
-        book = await create(session, Book, {"name": "Emma"})
+        thing = await create(session, Counted, {"name": "Emma"})
         for number in range(6):
-            await change(session, Book, book.id, {"data": {"number": number}})
-    return f"/books/{book.id}"
+            await change(session, Counted, thing.id, {"data": {"number": number}})
+    return f"/counted-things/{thing.id}"
 
 
 def lines(name: str, *values: str) -> list[tuple[bytes, bytes]]:
@@ -118,7 +118,7 @@ async def test_a_change_of_another_version_is_a_412(
 async def test_a_change_of_what_is_not_there_is_no_412(
     client: AsyncClient, url: str, seen: str
 ) -> None:
-    missing = await client.patch(f"/books/{uuid4()}", headers={"If-Match": seen})
+    missing = await client.patch(f"/counted-things/{uuid4()}", headers={"If-Match": seen})
 
     assert (missing.status_code, missing.json()) == (200, None)
 
@@ -150,7 +150,7 @@ async def test_a_route_may_demand_the_version(client: AsyncClient, url: str) -> 
 
 async def test_conditions_are_described(client: AsyncClient, url: str) -> None:
     document = (await client.get("/openapi.json")).json()
-    operations = document["paths"]["/books/{key}"]
+    operations = document["paths"]["/counted-things/{key}"]
 
     described = {
         method: {

@@ -13,7 +13,7 @@ from app.core.database import Database, SessionDep
 from app.core.errors import ConflictError
 from app.core.idempotency import KEYS, idempotent
 from app.core.writes import create
-from tests.things import Book
+from tests.things import Counted
 
 KEY = {"Idempotency-Key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
 AGAIN = {"Idempotent-Replayed": "true"}
@@ -30,10 +30,10 @@ async def authenticate(request: Request, caller: Annotated[str, Header()] = "") 
 
 
 def add_routes(app: FastAPI) -> None:
-    router = APIRouter(prefix="/books")
+    router = APIRouter(prefix="/counted-things")
 
     @idempotent(router).post("/{shelf}", status_code=201)
-    async def create_book(
+    async def create_counted_thing(
         session: SessionDep,
         shelf: str,
         data: dict[str, Any],
@@ -41,9 +41,9 @@ def add_routes(app: FastAPI) -> None:
         response: Response,
         caller: Annotated[str, Depends(authenticate)],
     ) -> dict[str, str]:
-        """Add a book."""
-        book = await create(session, Book, {"name": data["name"]})
-        response.headers["Location"] = f"/books/{book.id}"
+        """Add a thing."""
+        thing = await create(session, Counted, {"name": data["name"]})
+        response.headers["Location"] = f"/counted-things/{thing.id}"
         response.set_cookie("session", "secret")
         response.headers["X-Shelf"] = "caf\xe9"
         for happened in app.state.happened:
@@ -53,10 +53,12 @@ def add_routes(app: FastAPI) -> None:
             await app.state.goes_on.wait()
         if data.get("fails"):
             raise ConflictError("There is no room.")
-        return {"id": str(book.id), "name": book.name}
+        return {"id": str(thing.id), "name": thing.name}
 
     @idempotent(router).put("/{shelf}")
-    async def lend_book(session: SessionDep, request: Request, data: dict[str, Any]) -> None: ...
+    async def lend_counted_thing(
+        session: SessionDep, request: Request, data: dict[str, Any]
+    ) -> None: ...
 
     above = APIRouter(prefix="/v1")
     above.include_router(router)
@@ -66,7 +68,7 @@ def add_routes(app: FastAPI) -> None:
 
 async def names(database: Database) -> list[str]:
     async with database.read() as session:
-        return list(await session.scalars(select(Book.name).order_by(Book.name)))
+        return list(await session.scalars(select(Counted.name).order_by(Counted.name)))
 
 
 async def count_keys(database: Database) -> int:
@@ -98,8 +100,8 @@ async def committing_shop(
 async def test_a_repeated_request_gets_the_first_answer(
     shop: AsyncClient, database: Database
 ) -> None:
-    first = await shop.post("/v1/books/a", json={"name": "Emma"}, headers=KEY)
-    second = await shop.post("/v1/books/a", json={"name": "Emma"}, headers=KEY)
+    first = await shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=KEY)
+    second = await shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=KEY)
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.content == second.content
@@ -115,7 +117,7 @@ async def test_a_request_without_a_key_is_made_as_often_as_it_is_sent(
     shop: AsyncClient, database: Database
 ) -> None:
     for _ in range(2):
-        assert (await shop.post("/v1/books/a", json={"name": "Emma"})).status_code == 201
+        assert (await shop.post("/v1/counted-things/a", json={"name": "Emma"})).status_code == 201
 
     assert await names(database) == ["Emma", "Emma"]
     assert await count_keys(database) == 0
@@ -124,17 +126,17 @@ async def test_a_request_without_a_key_is_made_as_often_as_it_is_sent(
 @pytest.mark.parametrize(
     ("path", "body", "headers"),
     [
-        ("/v1/books/a", '{"name":"Persuasion"}', {}),
-        ("/v1/books/b", '{"name":"Emma"}', {}),
-        ("/v1/books/a?x=1", '{"name":"Emma"}', {}),
-        ("/v1/books/a", '{"name": "Emma"}', {}),  # the bytes must be the same
+        ("/v1/counted-things/a", '{"name":"Persuasion"}', {}),
+        ("/v1/counted-things/b", '{"name":"Emma"}', {}),
+        ("/v1/counted-things/a?x=1", '{"name":"Emma"}', {}),
+        ("/v1/counted-things/a", '{"name": "Emma"}', {}),  # the bytes must be the same
     ],
 )
 async def test_another_request_with_the_key_is_refused(
     shop: AsyncClient, database: Database, path: str, body: str, headers: dict[str, str]
 ) -> None:
     json = {"Content-Type": "application/json"}
-    await shop.post("/v1/books/a", content='{"name":"Emma"}', headers=KEY | json)
+    await shop.post("/v1/counted-things/a", content='{"name":"Emma"}', headers=KEY | json)
 
     refused = await shop.post(path, content=body, headers=KEY | json | headers)
 
@@ -148,10 +150,10 @@ async def test_a_key_is_the_caller_s_own_and_the_route_s(
 ) -> None:
     for caller in ("anna", "otto", ""):
         answer = await shop.post(
-            "/v1/books/a", json={"name": "Emma"}, headers=KEY | {"Caller": caller}
+            "/v1/counted-things/a", json={"name": "Emma"}, headers=KEY | {"Caller": caller}
         )
         assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (201, False)
-    loan = await shop.put("/v1/books/a", json={"name": "Emma"}, headers=KEY)
+    loan = await shop.put("/v1/counted-things/a", json={"name": "Emma"}, headers=KEY)
 
     assert (loan.status_code, "Idempotent-Replayed" in loan.headers) == (200, False)
     assert await names(database) == ["Emma"] * 3
@@ -163,7 +165,7 @@ async def test_a_key_is_the_caller_s_own_and_the_route_s(
 async def test_what_is_no_key_is_a_400(shop: AsyncClient, key: str) -> None:
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
 
-    refused = await shop.post("/v1/books/a", json={"name": "Emma"}, headers=headers)
+    refused = await shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=headers)
 
     assert refused.status_code == 400
     sentence = "Idempotency-Key must be 1 to 255 visible characters of ASCII."
@@ -175,7 +177,7 @@ async def test_two_keys_and_one_of_a_megabyte_are_a_400(shop: AsyncClient) -> No
     large = {"Idempotency-Key": "x" * 1_000_000}
 
     for headers in (two, large):
-        answer = await shop.post("/v1/books/a", json={"name": "Emma"}, headers=headers)
+        answer = await shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=headers)
         assert answer.status_code == 400
 
 
@@ -185,7 +187,7 @@ async def test_a_key_is_a_text_with_quotation_marks_or_without(
 ) -> None:
     for written in (key, key if key.startswith('"') else f'"{key}"'):
         headers = {"Idempotency-Key": written}
-        answer = await shop.post("/v1/books/a", json={"name": "Emma"}, headers=headers)
+        answer = await shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=headers)
         assert answer.status_code == 201
 
     assert await names(database) == ["Emma"]
@@ -195,9 +197,9 @@ async def test_a_key_is_a_text_with_quotation_marks_or_without(
 async def test_a_failed_request_keeps_nothing(
     shop: AsyncClient, app: FastAPI, database: Database, body: dict[str, Any]
 ) -> None:
-    failed = await shop.post("/v1/books/a", json=body, headers=KEY)
+    failed = await shop.post("/v1/counted-things/a", json=body, headers=KEY)
     kept = await count_keys(database)
-    answer = await shop.post("/v1/books/a", json={"name": "Emma"}, headers=KEY)
+    answer = await shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=KEY)
 
     assert (failed.status_code >= 400, kept, answer.status_code) == (True, 0, 201)
     assert await names(database) == ["Emma"]
@@ -207,12 +209,17 @@ async def test_a_second_request_is_told_that_the_first_is_under_way(
     committing_app: FastAPI, committing_shop: AsyncClient
 ) -> None:
     state, body = committing_app.state, {"name": "Emma", "pause": True}
-    first = asyncio.create_task(committing_shop.post("/v1/books/a", json=body, headers=KEY))
+    first = asyncio.create_task(
+        committing_shop.post("/v1/counted-things/a", json=body, headers=KEY)
+    )
     await state.waits.wait()
 
-    second = await committing_shop.post("/v1/books/a", json=body, headers=KEY)
+    second = await committing_shop.post("/v1/counted-things/a", json=body, headers=KEY)
     state.goes_on.set()
-    answer, third = await first, await committing_shop.post("/v1/books/a", json=body, headers=KEY)
+    answer, third = (
+        await first,
+        await committing_shop.post("/v1/counted-things/a", json=body, headers=KEY),
+    )
 
     assert second.status_code == 409
     assert second.headers["Retry-After"] == "1"
@@ -226,7 +233,7 @@ async def test_of_many_requests_at_once_with_one_key_one_is_made(
 ) -> None:
     answers = await asyncio.gather(
         *(
-            committing_shop.post("/v1/books/a", json={"name": "Emma"}, headers=KEY)
+            committing_shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=KEY)
             for _ in range(30)
         )
     )
@@ -247,6 +254,6 @@ async def test_what_follows_a_commit_follows_the_first_alone(
 
     committing_app.state.happened = [call]
     for _ in range(2):
-        await committing_shop.post("/v1/books/a", json={"name": "Emma"}, headers=KEY)
+        await committing_shop.post("/v1/counted-things/a", json={"name": "Emma"}, headers=KEY)
 
     assert calls == ["called"]

@@ -8,7 +8,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.core.database import Base, Database
 from app.core.models import RecordMixin
-from tests.things import Book
+from tests.things import Counted
 
 
 class Record(RecordMixin, Base):
@@ -46,24 +46,24 @@ async def test_a_record_knows_when_it_was_created_and_changed(
 
 
 def test_a_model_with_versions_is_mapped_as_all_others() -> None:
-    mapper = inspect(Book)
+    mapper = inspect(Counted)
 
-    columns = [column.name for column in Book.__table__.columns]
+    columns = [column.name for column in Counted.__table__.columns]
     assert columns == ["id", "name", "data", "version", "created_at", "updated_at"]
-    assert mapper.version_id_col is Book.__table__.c.version
+    assert mapper.version_id_col is Counted.__table__.c.version
     assert mapper.eager_defaults
 
 
 @pytest.mark.usefixtures("things")
 async def test_each_change_of_an_object_raises_its_version(database: Database) -> None:
     async with database.session() as session:
-        session.add(book := Book(name="Emma"))
+        session.add(thing := Counted(name="Emma"))
         await session.flush()
-        created = book.version
-        book.name = "Persuasion"
+        created = thing.version
+        thing.name = "Persuasion"
         await session.flush()
 
-    assert (created, book.version) == (1, 2)
+    assert (created, thing.version) == (1, 2)
 
 
 @pytest.mark.usefixtures("things")
@@ -71,13 +71,13 @@ async def test_an_object_that_changed_since_it_was_loaded_is_not_overwritten(
     database: Database,
 ) -> None:
     async with database.session() as session:
-        session.add(book := Book(name="Emma"))
+        session.add(thing := Counted(name="Emma"))
     async with database.session() as session:
-        (await session.get_one(Book, book.id)).name = "Persuasion"
+        (await session.get_one(Counted, thing.id)).name = "Persuasion"
 
     async with database.session() as session:
-        session.add(book)
-        book.name = "Sanditon"
+        session.add(thing)
+        thing.name = "Sanditon"
         with pytest.raises(StaleDataError):
             await session.flush()
-        session.expunge(book)
+        session.expunge(thing)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column, validates
 from app.core.database import Base, Database
 from app.core.errors import PreconditionFailedError
 from app.core.writes import _update, change, check_version, create
-from tests.things import Book, Thing
+from tests.things import Counted, Thing
 
 pytestmark = pytest.mark.usefixtures("things")
 AssertQueries = Callable[[int], AbstractContextManager[None]]
@@ -22,7 +22,7 @@ AssertQueries = Callable[[int], AbstractContextManager[None]]
 
 async def stored(database: Database) -> list[tuple[Any, ...]]:
     async with database.read() as session:
-        rows = await session.execute(select(Book.name, Book.version, Book.updated_at))
+        rows = await session.execute(select(Counted.name, Counted.version, Counted.updated_at))
         return [tuple(row) for row in rows]
 
 
@@ -31,26 +31,26 @@ async def test_a_row_is_created_by_one_statement_that_returns_what_the_database_
 ) -> None:
     async with database.session() as session:
         with assert_queries(1):
-            book = await create(session, Book, {"name": "Emma"})
+            thing = await create(session, Counted, {"name": "Emma"})
 
-        assert book in session
-    assert (book.name, book.version, book.data) == ("Emma", 1, {})
-    assert await stored(database) == [("Emma", 1, book.created_at)]
+        assert thing in session
+    assert (thing.name, thing.version, thing.data) == ("Emma", 1, {})
+    assert await stored(database) == [("Emma", 1, thing.updated_at)]
 
 
 async def test_a_row_is_changed_by_one_statement_that_raises_its_version(
     database: Database, assert_queries: AssertQueries
 ) -> None:
     async with database.session() as session:
-        book = await create(session, Book, {"name": "Emma", "data": {"pages": 1}})
-        created_at = book.updated_at
+        thing = await create(session, Counted, {"name": "Emma", "data": {"pages": 1}})
+        created_at = thing.updated_at
         with assert_queries(1):
-            changed = await change(session, Book, book.id, {"name": "Persuasion"}, versions=[1])
+            changed = await change(session, Counted, thing.id, {"name": "Persuasion"}, versions=[1])
 
-    assert changed is book  # the object that the session holds is the present one
-    assert (book.name, book.data, book.version) == ("Persuasion", {"pages": 1}, 2)
-    assert book.updated_at > created_at
-    assert await stored(database) == [("Persuasion", 2, book.updated_at)]
+    assert changed is thing  # the object that the session holds is the present one
+    assert (thing.name, thing.data, thing.version) == ("Persuasion", {"pages": 1}, 2)
+    assert thing.updated_at > created_at
+    assert await stored(database) == [("Persuasion", 2, thing.updated_at)]
 
 
 @pytest.mark.parametrize("values", [{}, {"name": "Emma"}, {"name": "Emma", "data": {"pages": 1}}])
@@ -59,22 +59,22 @@ async def test_a_change_to_what_is_there_moves_neither_version_nor_time(
     database: Database, values: dict[str, Any], versions: list[int] | None
 ) -> None:
     async with database.session() as session:
-        book = await create(session, Book, {"name": "Emma", "data": {"pages": 1}})
-        before = await session.scalar(select(Book.updated_at))
+        thing = await create(session, Counted, {"name": "Emma", "data": {"pages": 1}})
+        before = await session.scalar(select(Counted.updated_at))
 
-        changed = await change(session, Book, book.id, values, versions=versions)
+        changed = await change(session, Counted, thing.id, values, versions=versions)
 
-    assert changed is book
+    assert changed is thing
     assert await stored(database) == [("Emma", 1, before)]
 
 
 async def test_what_is_equal_and_stored_in_another_way_is_a_change(database: Database) -> None:
     async with database.session() as session:
-        book = await create(session, Book, {"name": "Emma", "data": {"pages": 1}})
+        thing = await create(session, Counted, {"name": "Emma", "data": {"pages": 1}})
 
-        await change(session, Book, book.id, {"data": {"pages": 1.0}})
+        await change(session, Counted, thing.id, {"data": {"pages": 1.0}})
 
-    assert book.version == 2
+    assert thing.version == 2
 
 
 @pytest.mark.parametrize("values", [{}, {"name": "Persuasion"}])
@@ -83,15 +83,15 @@ async def test_a_change_of_another_version_is_refused(
     database: Database, values: dict[str, Any], versions: list[int]
 ) -> None:
     async with database.session() as session:
-        book = await create(session, Book, {"name": "Emma"})
+        thing = await create(session, Counted, {"name": "Emma"})
 
     with pytest.raises(
         PreconditionFailedError, match=r"^This has changed: its version is 1 now\.$"
     ):
         async with database.session() as session:
-            await change(session, Book, book.id, values, versions=versions)
+            await change(session, Counted, thing.id, values, versions=versions)
 
-    assert await stored(database) == [("Emma", 1, book.updated_at)]
+    assert await stored(database) == [("Emma", 1, thing.updated_at)]
 
 
 @pytest.mark.parametrize("values", [{}, {"name": "Persuasion"}])
@@ -100,19 +100,19 @@ async def test_a_row_that_is_not_there_is_none(
     database: Database, values: dict[str, Any], versions: list[int] | None
 ) -> None:
     async with database.session() as session:
-        assert await change(session, Book, uuid4(), values, versions=versions) is None
+        assert await change(session, Counted, uuid4(), values, versions=versions) is None
 
 
 @pytest.mark.usefixtures("committed_things")
 async def test_of_many_who_change_one_version_one_does(committing_app: FastAPI) -> None:
     database: Database = committing_app.state.database
     async with database.session() as session:
-        book = await create(session, Book, {"name": "Emma"})
+        thing = await create(session, Counted, {"name": "Emma"})
 
     async def change_it(number: int) -> bool:
         try:
             async with database.session() as session:
-                await change(session, Book, book.id, {"name": f"{number}"}, versions=[1])
+                await change(session, Counted, thing.id, {"name": f"{number}"}, versions=[1])
         except PreconditionFailedError:
             return False
         return True
@@ -138,19 +138,19 @@ async def test_what_the_session_holds_is_written_first(database: Database) -> No
 
 
 def test_a_row_that_was_loaded_must_have_one_of_the_versions() -> None:
-    book = Book(version=3)
+    thing = Counted(version=3)
 
-    check_version(book, None)
-    check_version(book, [2, 3])
+    check_version(thing, None)
+    check_version(thing, [2, 3])
     with pytest.raises(PreconditionFailedError):
-        check_version(book, [2])
+        check_version(thing, [2])
 
 
 @pytest.mark.parametrize("name", ["colour", "version", "parent"])
 async def test_what_is_not_a_column_to_write_is_refused_by_a_sentence(
     database: Database, name: str
 ) -> None:
-    model: Any = Thing if name == "parent" else Book
+    model: Any = Thing if name == "parent" else Counted
     sentence = rf"^{model.__name__}\.{name} is not a column to write\.$"
     async with database.session() as session:
         with pytest.raises(InvalidRequestError, match=sentence):
@@ -237,12 +237,12 @@ def test_clients_that_choose_what_they_change_do_not_fill_the_memory() -> None:
 
 async def test_a_bulk_update_that_forgets_the_version_fails_a_test(database: Database) -> None:
     async def run(session: AsyncSession, **values: Any) -> None:
-        await session.execute(update(Book).values(**values).where(Book.version == 1))
+        await session.execute(update(Counted).values(**values).where(Counted.version == 1))
 
     async with database.session() as session:
-        await run(session, name="Emma", version=Book.version + 1)
+        await run(session, name="Emma", version=Counted.version + 1)
         with pytest.raises(AssertionError, match="forgets the version: add `version = version"):
             await run(session, name="Emma")
         with pytest.raises(AssertionError, match="forgets the version"):
-            await session.execute(text("UPDATE book SET name = 'x' WHERE version = 1"))
+            await session.execute(text("UPDATE counted_thing SET name = 'x' WHERE version = 1"))
         await session.execute(update(Thing).values(changed_at=func.now()))
