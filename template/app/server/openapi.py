@@ -49,8 +49,7 @@ def _describe_operation(operation: dict[str, Any]) -> None:
     described = [400, 408, 413, 415] if "requestBody" in operation else []
     for parameter in operation.get("parameters", ()):
         described += BY_HEADER.get(parameter["name"], ())
-        if parameter["name"] == "If-Match":
-            parameter["required"] = "428" in responses
+        parameter["required"] |= parameter["name"] == "If-Match" and "428" in responses
     for status, response in problems(*described).items():
         responses.setdefault(str(status), response)
     for status, response in responses.items():
