@@ -103,5 +103,5 @@ class Size:
 SIZES = {
     "full": Size(5, {1: 1, 32: 2, 256: 2}, (1, 2), parts=PARTS),
     "quick": Size(3, {32: 1}),
-    "smoke": Size(1, {2: 1}, works=("GET one", "POST one")),
+    "smoke": Size(1, {2: 1}, works=("GET one", "POST one", "PATCH one")),
 }

@@ -34,11 +34,11 @@ def test_every_contender_does_the_work_and_is_measured(
     measured = json.loads((tmp_path / "results.json").read_text())
     names = [contender.name for contender in plan.CONTENDERS]
     assert [fact["contender"] for fact in measured["facts"]] == names
-    assert [row["contender"] for row in measured["loads"]] == names * 2
-    assert [row["failed"] for row in measured["loads"]] == [0] * len(names) * 2
+    assert [row["contender"] for row in measured["loads"]] == names * 3
+    assert [row["failed"] for row in measured["loads"]] == [0] * len(names) * 3
     trips = {fact["contender"]: fact["round_trips"] for fact in measured["facts"]}
-    assert trips[plan.LIMIT.name] == {"GET one": 1, "POST one": 1}
-    assert trips[plan.SERVICE.name] == {"GET one": 1, "POST one": 3}
+    assert trips[plan.LIMIT.name] == {"GET one": 1, "POST one": 1, "PATCH one": 1}
+    assert trips[plan.SERVICE.name] == {"GET one": 1, "POST one": 3, "PATCH one": 3}
     assert trips[plan.USUAL.name]["GET one"] > 3
     assert "| the service |" in (tmp_path / "results.md").read_text()
     assert (tmp_path / "results.svg").read_text().startswith("<svg ")

@@ -49,7 +49,7 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_origins=settings.cors_origins.split(","),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["Location", "X-Request-ID"],
+            expose_headers=["ETag", "Idempotent-Replayed", "Location", "X-Request-ID"],
         )
 
 

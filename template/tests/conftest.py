@@ -40,7 +40,7 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 
@@ -214,6 +214,21 @@ def assert_queries(shared_database: Database) -> Callable[[int], AbstractContext
         assert len(statements) == expected, "\n".join(statements)
 
     return assert_queries
+
+
+WRITE = re.compile(r'\s*(?:UPDATE|INSERT INTO) "?(\w+)"? .*?\bSET\b(.*)', re.DOTALL)
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def refuse_forgotten_versions(*arguments: Any) -> None:
+    """Neither an UPDATE of many rows nor SQL as text raises the version by itself."""
+    if match := WRITE.match(statement := str(arguments[2])):
+        table, changes = match[1], re.split(r"\bWHERE\b", match[2])[0]
+        columns = [mapper.version_id_col for mapper in Base.registry.mappers]
+        counted = [c.name for c in columns if c is not None and c.table.name == table]
+        assert all(re.search(rf"\b{name} ?=", changes) for name in counted), (
+            f"This forgets the version: add `{counted[0]} = {counted[0]} + 1` to\n{statement}"
+        )
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
-"""A table for the tests of the core and the server, which must not need the example."""
+"""Tables for the tests of the core and the server, which must not need the example."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, MetaData, func, select
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, MetaData, String, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.database import Base, Database
+from app.core.models import RecordMixin, VersionMixin
 
 
 class Thing(Base):
@@ -30,6 +31,14 @@ class Thing(Base):
     parent: Mapped["Thing | None"] = relationship(remote_side="Thing.id")
 
     __table_args__ = (CheckConstraint("size > 0", name="size_positive"),)
+
+
+class Counted(VersionMixin, RecordMixin, Base):
+    __tablename__ = "counted_thing"
+    metadata = Thing.metadata
+
+    name: Mapped[str] = mapped_column(String(100))
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
 
 
 async def names(database: Database) -> list[str]:

@@ -77,12 +77,15 @@ class Client:
         self.port = port
         self.writer: asyncio.StreamWriter | None = None
 
-    async def request(self, method: str, path: str, body: object = None) -> Answer:
+    async def request(
+        self, method: str, path: str, body: object = None, *, more: str = ""
+    ) -> Answer:
+        """`more` are headers, each with a line break before it."""
         began = time.monotonic()
         status, headers, content = None, dict[str, str](), b""
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                status, headers, content = await self._exchange(method, path, body)
+                status, headers, content = await self._exchange(method, path, body, more)
         except TimeoutError:
             raise AssertionError(
                 f"{method} {path} is not answered in {DEADLINE_SECONDS} s"
@@ -93,12 +96,12 @@ class Client:
         return Answer(method, path, name, status, headers, content, began, time.monotonic())
 
     async def _exchange(
-        self, method: str, path: str, body: object
+        self, method: str, path: str, body: object, more: str
     ) -> tuple[int, dict[str, str], bytes]:
         content = b"" if body is None else json.dumps(body).encode()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self.writer.write(head(method, path, len(content)) + content)
+        self.writer.write(head(method, path, len(content), more=more) + content)
         answer = await read_answer(self.reader)
         if answer[1].get("connection") == "close":
             await self.close()
@@ -112,20 +115,20 @@ class Client:
             self.writer = None
 
 
-async def ask(port: int, method: str, path: str, body: object = None) -> Answer:
+async def ask(port: int, method: str, path: str, body: object = None, *, more: str = "") -> Answer:
     """One request on a connection of its own."""
     client = Client(port)
     try:
-        return await client.request(method, path, body)
+        return await client.request(method, path, body, more=more)
     finally:
         await client.close()
 
 
 async def ask_at_once(
-    count: int, port: int, method: str, path: str, body: object = None
+    count: int, port: int, method: str, path: str, body: object = None, *, more: str = ""
 ) -> list[Answer]:
     """The same request from so many clients at the same time."""
-    return await asyncio.gather(*(ask(port, method, path, body) for _ in range(count)))
+    return await asyncio.gather(*(ask(port, method, path, body, more=more) for _ in range(count)))
 
 
 async def eventually(

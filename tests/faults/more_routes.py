@@ -19,10 +19,11 @@ from app.core.database import (
 )
 from app.core.engine import LostConnectionError
 from app.core.errors import NotFoundError
+from app.core.idempotency import idempotent
 from app.items import service
 from app.items.schemas import ItemCreate
 from app.main import create_app
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -65,6 +66,13 @@ async def create_pair(session: SessionDep, data: ItemCreate, pause: Seconds = 0)
     for half in (1, 2):
         await service.create_item(session, ItemCreate(name=f"{data.name} {half}"))
         await asyncio.sleep(pause)
+
+
+@idempotent(router).post("/entries", status_code=201)
+async def create_entry(session: SessionDep, data: ItemCreate, request: Request) -> dict[str, int]:
+    """A row of a table in which a name may stand any number of times."""
+    entry = text("INSERT INTO entry (name) VALUES (:name) RETURNING id")
+    return {"id": await session.scalar(entry, {"name": data.name})}
 
 
 @router.post("/doomed", status_code=201)

@@ -54,6 +54,12 @@ class ConflictError(AppError):
     status_code = 409
 
 
+class PreconditionFailedError(AppError):
+    """The client has not seen the present version."""
+
+    status_code = 412
+
+
 class InvalidError(AppError):
     """The request breaks a rule. `errors` names the values that do."""
 

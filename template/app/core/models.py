@@ -2,9 +2,12 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import DateTime, func
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+
+from app.core.database import Base
 
 
 class RecordMixin:
@@ -21,3 +24,13 @@ class RecordMixin:
         onupdate=func.clock_timestamp(),
         sort_order=1,
     )
+
+
+class VersionMixin:
+    """Counts the changes of a row, for its ETag: `class Order(VersionMixin, RecordMixin, Base)`."""
+
+    version: Mapped[int] = mapped_column(server_default="1", sort_order=1)
+
+    @declared_attr.directive
+    def __mapper_args__(cls: Any) -> dict[str, Any]:  # noqa: N805
+        return {**Base.__mapper_args__, "version_id_col": cls.__table__.c.version}

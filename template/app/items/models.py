@@ -5,10 +5,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
-from app.core.models import RecordMixin
+from app.core.models import RecordMixin, VersionMixin
 
 
-class Item(RecordMixin, Base):
+class Item(VersionMixin, RecordMixin, Base):
     """Something with a name."""
 
     __tablename__ = "item"

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.core.conditional import IfMatch, IfNoneMatch, tagged
 from app.core.database import ReadSessionDep, SessionDep
 from app.core.errors import problems
+from app.core.idempotency import idempotent
 from app.core.pagination import After, Limit, Page, PageRead
 from app.core.schemas import Text
 from app.items import service
@@ -28,28 +30,36 @@ async def list_items(
 
 
 @router.get("/{item_id}", response_model=ItemRead, responses=problems(404))
-async def get_item(session: ReadSessionDep, item_id: uuid.UUID) -> Item:
+async def get_item(
+    session: ReadSessionDep, item_id: uuid.UUID, response: Response, seen: IfNoneMatch = None
+) -> Item:
     """Get one item."""
-    return await service.get_item(session, item_id)
+    return tagged(await service.get_item(session, item_id), response, seen)
 
 
-@router.post("", response_model=ItemRead, status_code=201, responses=problems(409))
+@idempotent(router).post("", response_model=ItemRead, status_code=201, responses=problems(409))
 async def create_item(
     session: SessionDep, data: ItemCreate, request: Request, response: Response
 ) -> Item:
     """Create an item. Its name must not be taken."""
     item = await service.create_item(session, data)
     response.headers["Location"] = request.url_for("get_item", item_id=item.id).path
-    return item
+    return tagged(item, response)
 
 
 @router.patch("/{item_id}", response_model=ItemRead, responses=problems(404, 409))
-async def update_item(session: SessionDep, item_id: uuid.UUID, data: ItemUpdate) -> Item:
+async def update_item(
+    session: SessionDep,
+    item_id: uuid.UUID,
+    data: ItemUpdate,
+    response: Response,
+    seen: IfMatch = None,
+) -> Item:
     """Change what is given; what is left out stays as it is."""
-    return await service.update_item(session, item_id, data)
+    return tagged(await service.update_item(session, item_id, data, versions=seen), response)
 
 
 @router.delete("/{item_id}", status_code=204, responses=problems(404))
-async def delete_item(session: SessionDep, item_id: uuid.UUID) -> None:
+async def delete_item(session: SessionDep, item_id: uuid.UUID, seen: IfMatch = None) -> None:
     """Delete an item."""
-    await service.delete_item(session, item_id)
+    await service.delete_item(session, item_id, versions=seen)

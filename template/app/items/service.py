@@ -5,28 +5,26 @@ Nothing here knows about HTTP; nothing here commits.
 
 import uuid
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.core.errors import NotFoundError
-from app.core.pagination import Cursor, Page
+from app.core.pagination import Cursor, Listing, Page
+from app.core.writes import Versions, change, check_version, create
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemUpdate
+
+SUMMARIES = select(Item).options(defer(Item.attributes, raiseload=True))
+OLDEST_FIRST = Listing(SUMMARIES, Cursor, Item.created_at, Item.id)
 
 
 async def list_items(
     session: AsyncSession, *, limit: int, after: Cursor | None = None, name_prefix: str = ""
 ) -> Page[Item]:
     """Items without their attributes, oldest first."""
-    statement = select(Item).options(defer(Item.attributes, raiseload=True))
-    statement = statement.order_by(Item.created_at, Item.id).limit(limit + 1)
-    if after is not None:
-        statement = statement.where(tuple_(Item.created_at, Item.id) > after)
-    if name_prefix:
-        statement = statement.where(Item.name.startswith(name_prefix, autoescape=True))
-    items = (await session.scalars(statement)).all()
-    return Page.of(items, limit=limit, cursor=lambda item: Cursor(item.created_at, item.id))
+    where = [Item.name.startswith(name_prefix, autoescape=True)] if name_prefix else []
+    return await OLDEST_FIRST.page(session, *where, limit=limit, after=after)
 
 
 async def get_item(session: AsyncSession, item_id: uuid.UUID, *, for_update: bool = False) -> Item:
@@ -37,19 +35,20 @@ async def get_item(session: AsyncSession, item_id: uuid.UUID, *, for_update: boo
 
 
 async def create_item(session: AsyncSession, data: ItemCreate) -> Item:
-    item = Item(**data.model_dump())
-    session.add(item)
-    await session.flush()
-    return item
+    return await create(session, Item, data.model_dump())
 
 
-async def update_item(session: AsyncSession, item_id: uuid.UUID, data: ItemUpdate) -> Item:
+async def update_item(
+    session: AsyncSession, item_id: uuid.UUID, data: ItemUpdate, *, versions: Versions = None
+) -> Item:
+    values = data.model_dump(exclude_unset=True)
+    item = await change(session, Item, item_id, values, versions=versions)
+    return item or await get_item(session, item_id)  # which raises
+
+
+async def delete_item(
+    session: AsyncSession, item_id: uuid.UUID, *, versions: Versions = None
+) -> None:
     item = await get_item(session, item_id, for_update=True)
-    for name, value in data.model_dump(exclude_unset=True).items():
-        setattr(item, name, value)
-    await session.flush()
-    return item
-
-
-async def delete_item(session: AsyncSession, item_id: uuid.UUID) -> None:
-    await session.delete(await get_item(session, item_id, for_update=True))
+    check_version(item, versions)
+    await session.delete(item)

@@ -12,6 +12,8 @@ PROBLEM = {
     "application/problem+json": {"schema": {"$ref": REFERENCE.format(model=Problem.__name__)}}
 }
 
+BY_HEADER = {"Idempotency-Key": (400, 409, 422), "If-Match": (412,), "If-None-Match": (304,)}
+
 
 def operation_id(route: APIRoute) -> str:
     """The handler's name, which generated clients give to the operation. Must be unique."""
@@ -42,11 +44,14 @@ def _describe_problems(document: dict[str, Any]) -> None:
 
 
 def _describe_operation(operation: dict[str, Any]) -> None:
-    """Only an operation with a body refuses bodies. Every error is a problem."""
+    """Only an operation with a body refuses bodies, and so with headers. Errors are problems."""
     responses = operation["responses"]
-    if "requestBody" in operation:
-        for status, response in problems(400, 408, 413, 415).items():
-            responses.setdefault(str(status), response)
+    described = [400, 408, 413, 415] if "requestBody" in operation else []
+    for parameter in operation.get("parameters", ()):
+        described += BY_HEADER.get(parameter["name"], ())
+        parameter["required"] |= parameter["name"] == "If-Match" and "428" in responses
+    for status, response in problems(*described).items():
+        responses.setdefault(str(status), response)
     for status, response in responses.items():
         if status >= "400":
             response["content"] = PROBLEM

@@ -1,11 +1,14 @@
 from datetime import datetime
 
-from sqlalchemy import MetaData, select
+import pytest
+from sqlalchemy import MetaData, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.core.database import Base, Database
 from app.core.models import RecordMixin
+from tests.things import Counted
 
 
 class Record(RecordMixin, Base):
@@ -40,3 +43,41 @@ async def test_a_record_knows_when_it_was_created_and_changed(
     assert created_at.tzinfo is not None
     assert created_at == created[0]
     assert updated_at > created[1]
+
+
+def test_a_model_with_versions_is_mapped_as_all_others() -> None:
+    mapper = inspect(Counted)
+
+    columns = [column.name for column in Counted.__table__.columns]
+    assert columns == ["id", "name", "data", "version", "created_at", "updated_at"]
+    assert mapper.version_id_col is Counted.__table__.c.version
+    assert mapper.eager_defaults
+
+
+@pytest.mark.usefixtures("things")
+async def test_each_change_of_an_object_raises_its_version(database: Database) -> None:
+    async with database.session() as session:
+        session.add(thing := Counted(name="Emma"))
+        await session.flush()
+        created = thing.version
+        thing.name = "Persuasion"
+        await session.flush()
+
+    assert (created, thing.version) == (1, 2)
+
+
+@pytest.mark.usefixtures("things")
+async def test_an_object_that_changed_since_it_was_loaded_is_not_overwritten(
+    database: Database,
+) -> None:
+    async with database.session() as session:
+        session.add(thing := Counted(name="Emma"))
+    async with database.session() as session:
+        (await session.get_one(Counted, thing.id)).name = "Persuasion"
+
+    async with database.session() as session:
+        session.add(thing)
+        thing.name = "Sanditon"
+        with pytest.raises(StaleDataError):
+            await session.flush()
+        session.expunge(thing)

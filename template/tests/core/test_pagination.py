@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from fastapi import Depends, FastAPI
 from httpx2 import AsyncClient
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from app.core.database import Database, ReadSessionDep
-from app.core.pagination import After, Cursor, Page, cursor_of
+from app.core.pagination import After, Cursor, Listing, Page, cursor_of
 from tests.things import Thing
 
 ID = {"X-Request-ID": "test-request-1"}
@@ -28,6 +28,9 @@ class ByName(NamedTuple):
 class BySize(NamedTuple):
     size: int
     id: int
+
+
+LARGEST_FIRST = Listing(select(Thing), BySize, Thing.size, Thing.id, descending=True)
 
 
 def as_cursor(key: object) -> str:
@@ -51,11 +54,7 @@ async def listed(app: FastAPI, database: Database, things: None) -> None:
     async def list_by_size(
         session: ReadSessionDep, after: Annotated[BySize | None, Depends(cursor_of(BySize))]
     ) -> Page[str]:
-        statement = select(Thing).order_by(Thing.size.desc(), Thing.id.desc()).limit(3)
-        if after is not None:
-            statement = statement.where(tuple_(Thing.size, Thing.id) < after)
-        things = (await session.scalars(statement)).all()
-        page = Page.of(things, limit=2, cursor=lambda thing: BySize(thing.size, thing.id))
+        page = await LARGEST_FIRST.page(session, Thing.size > 0, limit=2, after=after)
         return Page([thing.name for thing in page.items], page.next)
 
     async with database.session() as session:

@@ -40,7 +40,8 @@ async def test_every_answer_may_be_read_by_the_pages_of_an_allowed_origin(
 
     assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert response.headers["Access-Control-Expose-Headers"] == "Location, X-Request-ID"
+    exposed = "ETag, Idempotent-Replayed, Location, X-Request-ID"
+    assert response.headers["Access-Control-Expose-Headers"] == exposed
 
 
 async def test_a_preflight_request_of_an_allowed_origin_is_allowed(
