@@ -2,9 +2,10 @@
 
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
-SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver
-# Not installed: its service would listen on port 80.
-UNPACKED_PACKAGE := nginx
+SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver \
+	podman buildah runc iptables debootstrap catatonit netavark aardvark-dns
+# Not installed: their services would listen. The last one is a library of PgBouncer's.
+UNPACKED_PACKAGES := nginx pgbouncer libc-ares2
 export UV
 
 .DEFAULT_GOAL := help
@@ -31,7 +32,7 @@ test-fast: $(UV) ## Run the fast tests (seconds)
 test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
-test-system: $(UV) build/debian build/axe ## Run the tests that need Debian packages: Postgres 15, Chromium, nginx
+test-system: $(UV) build/debian build/axe ## Run the tests that need packages of Debian or npm
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
@@ -51,11 +52,16 @@ format: $(UV) ## Format, and fix what the linter can
 release: $(UV) ## Prepare a release in the working tree (make release VERSION=1.2.0)
 	@$(RUN) python -m releases.prepare "$(VERSION)"
 
-build/debian:
+build/debian: Makefile
 	@rm -rf $@.part && mkdir -p $@.part
-	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGE) || \
-		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGE); }; }
-	@dpkg --extract $@.part/*.deb $@.part && mv $@.part $@
+	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGES) || \
+		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGES); }; }
+	@for package in $@.part/*.deb; do dpkg --extract $$package $@.part; done
+	@rm -rf $@ && mv $@.part $@
+
+# PgBouncer of the next Debian, with all of its libraries.
+build/trixie: tests/faults/unpack_trixie.sh
+	@rm -rf $@ $@.part && tests/faults/unpack_trixie.sh $@.part && mv $@.part $@
 
 # Finds what keeps people from using a page.
 build/axe:

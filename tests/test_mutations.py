@@ -1,55 +1,40 @@
 """A service's own tests fail when the service breaks a promise. `mutations.toml` is the list."""
 
+import os
 import re
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
 import pytest
 
+from tests.support import mutations
+from tests.support.mutations import Mutation
 from tests.support.services import Environment
 
 pytestmark = pytest.mark.slow
 
 
-class Mutation(NamedTuple):
-    """An edit of one file of a rendered service."""
-
-    file: str
-    name: str
-    old: str
-    new: str
-
-    def likely(self, service: Path) -> list[str]:
-        """The test file of the edited module, where most faults are noticed."""
-        module = PurePath(self.file)
-        test = PurePath("tests", *module.parts[1:-1], f"test_{module.name}")
-        return [str(test)] if (service / test).is_file() else []
-
-    def apply(self, service: Path) -> None:
-        [path] = service.glob(self.file)
-        text = path.read_text()
-        assert text.count(self.old) == 1, (
-            f"{self.file} must contain this once, and contains it {text.count(self.old)} times:\n"
-            f"{self.old}\nMend the line {self.name!r} of tests/mutations.toml."
-        )
-        path.write_text(text.replace(self.old, self.new))
+ALWAYS, FULL = mutations.read(Path(__file__).with_name("mutations.toml"))
 
 
-def mutations(files: dict[str, dict[str, list[str]]]) -> list[Mutation]:
-    """Of TOML like `["file"]`, then `"what goes wrong" = ["old text", "new text"]` a line."""
-    return [
-        Mutation(file, name, *texts)
-        for file, faults in files.items()
-        for name, texts in faults.items()
-    ]
+# Which answers bring the files whose path has this part.
+ANSWERS = {"auth": {"auth": "oidc"}}
 
 
-DATA = tomllib.loads(Path(__file__).with_name("mutations.toml").read_text())
-ALWAYS, FULL = mutations(DATA["always"]), mutations(DATA["full"])
+def answers_of(mutation: Mutation) -> dict[str, object]:
+    parts = [PurePath(part).stem for part in PurePath(mutation.file).parts]
+    return {name: answer for part in parts for name, answer in ANSWERS.get(part, {}).items()}
+
+
+def likely(mutation: Mutation, service: Path) -> list[str]:
+    """The test file of the edited module, where most faults are noticed."""
+    if mutation.tests:
+        return [mutation.tests]
+    module = PurePath(mutation.file)
+    test = PurePath("tests", *module.parts[1:-1], f"test_{module.name}")
+    return [str(test)] if (service / test).is_file() else []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,8 +44,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def copy(render: Callable[..., Path], tmp_path: Path) -> Path:
-    return Path(shutil.copytree(render(), tmp_path / "my-service"))
+def copy(
+    render: Callable[..., Path], environment: Environment, mutation: Mutation, tmp_path: Path
+) -> Path:
+    answers = answers_of(mutation)
+    service = Path(shutil.copytree(render(**answers), tmp_path / "my-service"))
+    if answers:  # their dependencies, beside those of all services
+        environment.run(service, os.environ.get("UV", "uv"), "sync", "--quiet", "--inexact")
+    return service
 
 
 def run_tests(
@@ -86,7 +77,7 @@ def test_the_tests_of_a_service_notice(
 ) -> None:
     mutation.apply(copy)
 
-    result = run_tests(copy, environment, *mutation.likely(copy))
+    result = run_tests(copy, environment, *likely(mutation, copy))
     if not result.returncode:
         result = run_tests(copy, environment)
 
@@ -102,8 +93,9 @@ def test_every_mutation_has_its_place_and_a_name_of_its_own(
     names = [mutation.name for mutation in ALWAYS + FULL]
 
     for number, mutation in enumerate(ALWAYS + FULL):
-        [file] = render().glob(mutation.file)
-        copy = tmp_path / str(number) / file.relative_to(render())
+        service = render(**answers_of(mutation))
+        [file] = service.glob(mutation.file)
+        copy = tmp_path / str(number) / file.relative_to(service)
         copy.parent.mkdir(parents=True)
         shutil.copy(file, copy)
         mutation.apply(tmp_path / str(number))

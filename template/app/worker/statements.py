@@ -1,0 +1,66 @@
+"""The SQL of a worker, on PgQueuer's tables: $2 is the worker, where a job must be its own."""
+
+COMPLETE = """
+    WITH done AS (
+        DELETE FROM jobs.pgqueuer WHERE id = $1 AND queue_manager_id = $2
+        RETURNING id, entrypoint, priority
+    )
+    INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+    SELECT id, 'successful', entrypoint, priority FROM done RETURNING job_id
+"""
+FAIL = """
+    WITH failed AS (
+        UPDATE jobs.pgqueuer
+        SET status = $3::text::jobs.pgqueuer_status, attempts = attempts + 1, updated = now(),
+            execute_after = clock_timestamp() + $4::interval, queue_manager_id = NULL
+        WHERE id = $1 AND queue_manager_id = $2
+        RETURNING id, status, entrypoint, priority
+    )
+    INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority, traceback)
+    SELECT id, status, entrypoint, priority, $5::text::jsonb FROM failed RETURNING job_id
+"""
+GIVE_BACK = """
+    UPDATE jobs.pgqueuer
+    SET status = 'queued', updated = now(), execute_after = now(), queue_manager_id = NULL
+    WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2
+    RETURNING id
+"""
+BEAT = """
+    UPDATE jobs.pgqueuer SET heartbeat = now()
+    WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2
+"""
+# A job that waits for its turn among suspects (see `Worker`) is not to blame for the next crash.
+RESCUE = """
+    WITH lost AS (
+        SELECT id, headers, coalesce((headers->>'crashes')::int, 0)
+            + CASE WHEN headers ? 'crashes' AND NOT headers ? 'started' THEN 0 ELSE 1 END AS crashes
+        FROM jobs.pgqueuer
+        WHERE status = 'picked' AND heartbeat < now() - $1::interval
+        FOR UPDATE SKIP LOCKED
+    ), rescued AS (
+        UPDATE jobs.pgqueuer job
+        SET status = (CASE WHEN crashes < $2 THEN 'queued' ELSE 'failed' END)::jobs.pgqueuer_status,
+            headers = (coalesce(lost.headers, '{}') - 'started')
+                || jsonb_build_object('crashes', crashes),
+            execute_after = now() + $3::interval * crashes ^ 4 * (0.5 + random()),
+            updated = now(), queue_manager_id = NULL
+        FROM lost WHERE job.id = lost.id
+        RETURNING job.id, status, entrypoint, priority
+    )
+    INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority, traceback)
+    SELECT id, status, entrypoint, priority, jsonb_build_object(
+        'job_id', id, 'timestamp', now(), 'exception_type', 'WorkerDied',
+        'exception_message', 'The worker died, or did not answer, while it had this job.',
+        'traceback', '', 'additional_context', NULL)
+    FROM rescued RETURNING job_id, status::text, entrypoint
+"""
+SUSPECT = """
+    UPDATE jobs.pgqueuer SET headers = headers || '{"started": true}'
+    WHERE id = $1 AND queue_manager_id = $2
+"""
+PRUNE = """
+    DELETE FROM jobs.pgqueuer_log WHERE id IN (
+        SELECT id FROM jobs.pgqueuer_log WHERE created < now() - $1::interval
+        ORDER BY created LIMIT 10000
+    ) RETURNING id
+"""
