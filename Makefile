@@ -4,8 +4,8 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
 SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver \
 	podman buildah runc iptables debootstrap catatonit netavark aardvark-dns
-# Not installed: its service would listen on port 80.
-UNPACKED_PACKAGE := nginx
+# Not installed: their services would listen. The last one is a library of PgBouncer's.
+UNPACKED_PACKAGES := nginx pgbouncer libc-ares2
 # A root with a Python that refuses `pip install`, and has no venv.
 ROOT_PACKAGES := bash ca-certificates coreutils dash git make python3-pip sed
 export UV
@@ -54,11 +54,16 @@ format: $(UV) ## Format, and fix what the linter can
 release: $(UV) ## Prepare a release in the working tree (make release VERSION=1.2.0)
 	@$(RUN) python -m releases.prepare "$(VERSION)"
 
-build/debian:
+build/debian: Makefile
 	@rm -rf $@.part && mkdir -p $@.part
-	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGE) || \
-		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGE); }; }
-	@dpkg --extract $@.part/*.deb $@.part && mv $@.part $@
+	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGES) || \
+		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGES); }; }
+	@for package in $@.part/*.deb; do dpkg --extract $$package $@.part; done
+	@rm -rf $@ && mv $@.part $@
+
+# PgBouncer of the next Debian, with all of its libraries.
+build/trixie: tests/faults/unpack_trixie.sh
+	@rm -rf $@ $@.part && tests/faults/unpack_trixie.sh $@.part && mv $@.part $@
 
 build/debian-root:
 	@rm -rf $@.part && mkdir -p $@.part/packages && apt-get update --quiet

@@ -151,18 +151,24 @@ class Load:
     port: int
     write: str
     read: str
+    pause: float  # of somebody who thinks, or waits before the next attempt
     answers: list[Answer] = field(default_factory=list)
-    stopped: bool = False
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def _client(self, method: str, path: str) -> None:
+    async def _client(self, method: str, path: str, first_pause: float) -> None:
         client = Client(self.port)
+        await self._wait(first_pause)
         try:
-            while not self.stopped:
+            while not self.stopped.is_set():
                 body = {"name": uuid4().hex} if method == "POST" else None
                 self.answers.append(await client.request(method, path, body))
-                await asyncio.sleep(0.02)  # somebody who thinks, or waits before the next attempt
+                await self._wait(self.pause)
         finally:
             await client.close()
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopped.wait(), seconds)
 
     async def until_served(self, count: int = 10) -> None:
         """Until so many writes, and reads, that began after this call have succeeded."""
@@ -190,18 +196,23 @@ class Load:
 
 @asynccontextmanager
 async def load(
-    port: int, *, clients: int = 8, write: str = "/items", read: str = "/items?limit=5"
+    port: int,
+    *,
+    clients: int = 8,
+    write: str = "/items",
+    read: str = "/items?limit=5",
+    pause: float = 0.02,
 ) -> AsyncIterator[Load]:
     """Half of the clients write, half of them read, until the end of the block."""
-    running = Load(port, write, read)
+    running = Load(port, write, read, pause)
     methods = [("POST", running.write), ("GET", running.read)] * (clients // 2)
     async with asyncio.TaskGroup() as group:
-        for method in methods:
-            group.create_task(running._client(*method))
+        for number, method in enumerate(methods):
+            group.create_task(running._client(*method, pause * number / clients))
         try:
             yield running
         finally:
-            running.stopped = True
+            running.stopped.set()
 
 
 def check_writes(answers: Iterable[Answer], found: set[str]) -> dict[str, int]:

@@ -9,12 +9,24 @@ from uuid import uuid4
 
 import pytest
 
+from tests.faults.poolers import NEW, OLD, ROLE, Pooler, Release, pooled
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
 from tests.support.services import render
 from tests.support.serving import clean_environment, sql, until
 
 Serve = Callable[..., Service]
+
+# Runs a campaign again through a pooler that has fewer connections than the service.
+through_poolers = pytest.mark.parametrize(
+    "release",
+    [
+        pytest.param(None, id="direct"),
+        pytest.param(OLD, id=str(OLD), marks=pytest.mark.system),
+        pytest.param(NEW, id=str(NEW), marks=pytest.mark.system),
+    ],
+    indirect=True,
+)
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +89,32 @@ def synchronous_standby(primary: FaultyPostgres, standby: FaultyPostgres) -> Fau
 
 
 @pytest.fixture
+def release(request: pytest.FixtureRequest) -> Release | None:
+    """The pooler between service and Postgres, if there is one."""
+    return getattr(request, "param", None)
+
+
+@pytest.fixture
+def pooler(
+    release: Release | None, production: Production, postgres: FaultyPostgres, database: str
+) -> Iterator[Pooler | None]:
+    if release is None:
+        yield None
+    else:
+        if not sql(postgres.url(), f"SELECT FROM pg_roles WHERE rolname = '{ROLE}'"):
+            sql(postgres.url(), f"CREATE ROLE {ROLE} LOGIN SUPERUSER")
+        with pooled(release, postgres, database) as running:
+            set_limits(production, running)
+            yield running
+
+
+@pytest.fixture
 def serve(
-    production: Production, postgres: FaultyPostgres, database: str, tmp_path: Path
+    production: Production,
+    postgres: FaultyPostgres,
+    database: str,
+    pooler: Pooler | None,
+    tmp_path: Path,
 ) -> Iterator[Serve]:
     """`serve(postgres_pool_size=5)` is a service with these settings, in a process of its own."""
     with ExitStack() as services:
@@ -86,8 +122,21 @@ def serve(
         def serve(
             url: str | None = None, *, app: str = "more_routes:app", **settings: object
         ) -> Service:
-            url = url or postgres.url(database)
-            running = production.serve(url, tmp_path, settings, app=app)
+            url = direct = url or postgres.url(database)
+            if pooler:
+                url, direct = pooler.url, postgres.url(database)
+                if any(name.startswith("postgres_") for name in settings):
+                    set_limits(production, pooler, **settings)
+                settings = pooler.release.settings | settings
+            running = production.serve(url, tmp_path, settings, app=app, database_url=direct)
             return services.enter_context(running)
 
         yield serve
+
+
+def set_limits(production: Production, pooler: Pooler, **settings: object) -> None:
+    """What `make pooler-sql` prints, for the connections to Postgres that are opened from now."""
+    given = {name.upper(): str(value) for name, value in settings.items()}
+    printed = production.run("dev.pooler_sql", POSTGRES_URL=pooler.url, **given)
+    for statement in printed.splitlines()[1:]:
+        sql(pooler.postgres.url(), statement)

@@ -60,6 +60,16 @@ async def write_in_a_read(session: ReadSessionDep) -> None:
     await session.execute(text("INSERT INTO item (name) VALUES ('lamp')"))
 
 
+@router.get("/is-read-only")
+async def is_read_only(session: ReadSessionDep) -> str | None:
+    return await session.scalar(text("SHOW transaction_read_only"))
+
+
+@router.post("/is-read-only")
+async def is_a_write_read_only(session: SessionDep) -> str | None:
+    return await session.scalar(text("SHOW transaction_read_only"))
+
+
 @router.post("/pairs", status_code=201)
 async def create_pair(session: SessionDep, data: ItemCreate, pause: Seconds = 0) -> None:
     """Two rows, both of them or none."""

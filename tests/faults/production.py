@@ -34,14 +34,15 @@ class Production:
     def environment(self, **settings: str) -> dict[str, str]:
         return clean_environment(ENVIRONMENT="production", PYTHONPATH=str(self.folder), **settings)
 
-    def run(self, module: str, *arguments: str, **settings: str) -> None:
-        subprocess.run(
+    def run(self, module: str, *arguments: str, **settings: str) -> str:
+        return subprocess.run(
             [self.folder / ".venv/bin/python", "-m", module, *arguments],
             cwd=self.folder,
             env=self.environment(**settings),
             check=True,
             capture_output=True,
-        )
+            text=True,
+        ).stdout
 
     def command(self, app: str, port: int) -> list[str]:
         """That of `make serve`, for this app."""
@@ -60,7 +61,13 @@ class Production:
 
     @contextmanager
     def serve(
-        self, url: str, logs: Path, settings: dict[str, object], *, app: str
+        self,
+        url: str,
+        logs: Path,
+        settings: dict[str, object],
+        *,
+        app: str,
+        database_url: str,
     ) -> Iterator["Service"]:
         shutil.copy2(MORE_ROUTES, self.folder)
         port = free_port()
@@ -68,7 +75,7 @@ class Production:
         environment = self.environment(POSTGRES_URL=url, **given)
         with serving(self.command(app, port), self.folder, environment, port, logs) as served:
             served.wait_until_it_answers("/health/live")
-            yield Service(served, url)
+            yield Service(served, database_url)
 
 
 @dataclass(frozen=True)

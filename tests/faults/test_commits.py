@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 
 from tests.faults.client import ask, ask_at_once, eventually
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.faults.production import Service
 from tests.support.figures import figure
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, through_poolers]
 
 # Each way in which a commit fails after every statement has succeeded.
 DOOMED = """

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from tests.faults.client import ask_at_once, check_writes, load
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.support.figures import figure
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, through_poolers]
 
 SECRET = {"name": "hunter2"}
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.faults.production import Service
 from tests.support.figures import figure
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, through_poolers]
 
 # JSON text may contain NUL at any depth, Postgres's jsonb may not, and JSON Schema has no word for
 # it: such a body is answered 422. Without NUL, nothing that the document allows may be refused.

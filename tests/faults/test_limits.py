@@ -8,12 +8,13 @@ import asyncpg
 import pytest
 
 from tests.faults.client import Client, ask, head, read_answer
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 
 
+@through_poolers
 def test_a_statement_that_takes_too_long_is_a_503_in_time(serve: Serve) -> None:
     service = serve(postgres_statement_timeout_seconds=0.5)
 
@@ -30,6 +31,7 @@ def test_a_statement_that_takes_too_long_is_a_503_in_time(serve: Serve) -> None:
     asyncio.run(campaign())
 
 
+@through_poolers
 def test_a_lock_that_somebody_holds_is_a_503_in_time(serve: Serve) -> None:
     service = serve(postgres_lock_timeout_seconds=0.5)
 

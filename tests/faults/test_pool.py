@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.client import ask_at_once, check_writes, head, load
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.support.figures import figure
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, through_poolers]
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 

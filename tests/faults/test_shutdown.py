@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.client import Answer, Client, Load, ask, check_writes, eventually, load
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.faults.production import Service
 from tests.support.figures import figure
 
@@ -156,6 +156,7 @@ def test_a_deployment_fails_no_request_of_a_client_that_obeys_readiness(
     )
 
 
+@through_poolers
 def test_a_service_that_is_killed_leaves_no_request_half_written(serve: Serve, full: bool) -> None:
     kills = 10 if full else 2
 

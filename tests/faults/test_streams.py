@@ -5,11 +5,11 @@ import socket
 import pytest
 
 from tests.faults.client import head
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.faults.production import Service
 from tests.support.serving import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, through_poolers]
 
 
 def read_until_it_ends(port: int, path: str, request_id: str) -> bytes:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 def figure(campaign: str, **values: float | str) -> None:
     """Print a campaign's result (`pytest -rP` shows it), and keep it with the name of its test."""
+    if through := re.findall(r"\[.*?(PgBouncer [\d.]+)", os.environ["PYTEST_CURRENT_TEST"]):
+        campaign += f", {through[0]}"
     shown = {name: round(v, 3) if isinstance(v, float) else v for name, v in values.items()}
     listed = ", ".join(f"{name} {value}" for name, value in shown.items())
     print(f"FIGURE {campaign}: {listed}")  # noqa: T201
