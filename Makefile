@@ -34,7 +34,7 @@ test-fast: $(UV) ## Run the fast tests (seconds)
 test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
-test-system: $(UV) build/debian build/debian-root build/axe ## Run the tests that need packages of Debian or npm
+test-system: $(UV) build/debian build/debian-root build/trixie build/axe build/oidc-provider ## Run the tests that need packages of Debian or npm
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
@@ -78,6 +78,13 @@ build/axe:
 	@rm -rf $@.part && mkdir -p $@.part
 	@command -v npm > /dev/null || { apt-get update --quiet && apt-get install --quiet --yes npm; }
 	@cd $@.part && npm pack --silent axe-core@4 > /dev/null && tar --extract --file *.tgz
+	@mv $@.part $@
+
+# An OpenID Connect provider that issues what real ones issue.
+build/oidc-provider:
+	@rm -rf $@.part && mkdir -p $@.part
+	@command -v npm > /dev/null || { apt-get update --quiet && apt-get install --quiet --yes npm; }
+	@cd $@.part && npm install --silent --no-audit --no-fund --ignore-scripts oidc-provider@9.13
 	@mv $@.part $@
 
 .uv/bin/uv:

@@ -30,9 +30,10 @@ class Production:
     """A rendered service in a folder with its runtime dependencies."""
 
     folder: Path
+    where: str = "production"
 
     def environment(self, **settings: str) -> dict[str, str]:
-        return clean_environment(ENVIRONMENT="production", PYTHONPATH=str(self.folder), **settings)
+        return clean_environment(ENVIRONMENT=self.where, PYTHONPATH=str(self.folder), **settings)
 
     def run(self, module: str, *arguments: str, **settings: str) -> str:
         return subprocess.run(

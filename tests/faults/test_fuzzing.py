@@ -44,7 +44,9 @@ schemathesis.openapi.format(
 """
 
 
-def fuzz(service: Service, folder: Path, configuration: str, *, examples: int, seed: int) -> None:
+def fuzz(
+    service: Service, folder: Path, configuration: str, *more: str, examples: int, seed: int
+) -> None:
     """Fail with what schemathesis has found, all of its checks on."""
     file = folder / "schemathesis.toml"
     file.write_text(configuration)
@@ -53,7 +55,7 @@ def fuzz(service: Service, folder: Path, configuration: str, *, examples: int, s
     options = ["--checks=all", f"--max-examples={examples}", f"--seed={seed}", "--no-color"]
     url = f"{service.served.url}/openapi.json"
     result = subprocess.run(
-        [*command, *options, "--continue-on-failure", url],
+        [*command, *options, *more, "--continue-on-failure", url],
         cwd=folder,
         env=os.environ | {"SCHEMATHESIS_HOOKS": "cursors", "PYTHONPATH": str(folder)},
         capture_output=True,
