@@ -40,9 +40,12 @@ class Allowed:
 
     named: Sequence[str] = ()
 
+    def names(self, address: str) -> bool:
+        return normal(address) in map(normal, self.named)
+
     def require(self, address: str) -> None:
         """Raises NotAllowedError for a template that must not be cloned."""
-        if normal(address) in map(normal, self.named):
+        if self.names(address):
             return
         if self.named:
             others = ", ".join(self.named)

@@ -6,7 +6,6 @@ A process that breaks one is killed with all that it started, and another takes 
 """
 
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -27,13 +26,12 @@ from rich.progress import Progress
 from fleet import git
 from fleet.addresses import Allowed
 from fleet.errors import FleetError
+from fleet.limited import SECONDS, limit_memory, sentences, too_long
 from fleet.service import Service, open_service
 from fleet.template import Template, shared_template
 from fleet.temporary import remove, run_folder
 
 Result = TypeVar("Result")
-MEMORY = 2 << 30
-SECONDS = 600
 CONTEXT = get_context("forkserver")
 
 
@@ -110,9 +108,7 @@ class _Worker(Generic[Result]):
         assert self.folder
         folder, self.folder = self.folder, None
         self.end()
-        seconds = f"{self._limits.seconds:g}"
-        sentence = f"The work on {folder} took more than {seconds} s: --timeout allows more."
-        return folder, None, FleetError(sentence)
+        return folder, None, too_long(folder, self._limits.seconds)
 
     def end(self) -> None:
         """Kill the process and all that it started, and remove what they left."""
@@ -173,8 +169,7 @@ def _serve(
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
+    limit_memory()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -199,18 +194,13 @@ def _attempt(
     folder: Path, work: Work[Any], limits: Limits, shared: Path
 ) -> tuple[Any, FleetError | None]:
     try:
-        with open_service(folder) as service:
+        with sentences(folder), open_service(folder) as service:
             limits.allowed.require(service.address)
-            return work(service, shared_template(shared, service.address)), None
+            is_named = limits.allowed.names(service.address)
+            template = shared_template(shared, service.address, is_named=is_named)
+            return work(service, template), None
     except FleetError as error:
         return None, error
-    except MemoryError:
-        why = f"The work on {folder} needs more than {MEMORY >> 30} GB of memory."
-    except RecursionError:
-        why = f"{folder} has something that is nested too deeply to be read."
-    except Exception as error:
-        why = f"{folder} cannot be read: {type(error).__name__}: {error}."
-    return None, FleetError(why)
 
 
 @contextmanager

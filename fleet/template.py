@@ -3,8 +3,9 @@
 import fcntl
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -25,6 +26,9 @@ from fleet.repository import LARGEST, MODULE, Repository
 from fleet.service import ANSWERS_FILE
 from fleet.three_way import CRLF
 
+NO_REDIRECT = ("-c", "http.followRedirects=false")
+REDIRECTED = re.compile(r"returned error: 3\d\d")
+
 
 @contextmanager
 def open_template(address: str) -> Iterator["Template"]:
@@ -33,8 +37,9 @@ def open_template(address: str) -> Iterator["Template"]:
         yield _cloned(address, Path(folder))
 
 
-def shared_template(place: Path, address: str) -> "Template":
-    """A clone for all processes that share a folder: the first one makes it."""
+def shared_template(place: Path, address: str, *, is_named: bool = False) -> "Template":
+    """A clone for all processes that share a folder: the first one makes it. An address that only
+    a service named may not redirect: a public host could send us on to an inner one."""
     folder = place / hashlib.sha256(address.encode(errors="surrogateescape")).hexdigest()
     failure = folder / "failure"
     folder.mkdir(exist_ok=True)
@@ -45,18 +50,32 @@ def shared_template(place: Path, address: str) -> "Template":
         if (folder / "clone").exists():
             return Template(address, folder / "clone")
         try:
-            return _cloned(address, folder)
+            return _cloned(address, folder, () if is_named else NO_REDIRECT)
         except FleetError as error:
             failure.write_text(str(error))
             raise
 
 
-def _cloned(address: str, folder: Path) -> "Template":
+def _cloned(address: str, folder: Path, options: Sequence[str] = ()) -> "Template":
     """Atomic, by renaming: a process may be killed while it clones."""
-    command = ("clone", "--quiet", "--no-checkout", "--template=", "--", url(address), "cloning")
+    command = (
+        *options,
+        "clone",
+        "--quiet",
+        "--no-checkout",
+        "--template=",
+        "--",
+        url(address),
+        "cloning",
+    )
     shutil.rmtree(folder / "cloning", ignore_errors=True)
     cloned = git.run(folder, *command)
     if cloned.returncode:
+        if options and REDIRECTED.search(cloned.stderr):
+            raise FleetError(
+                f"The template {address} redirects to another address: if you trust where it "
+                f"leads, name it with --template {address}."
+            )
         said = git.said(cloned.stderr)
         raise FleetError(f"The template {address} cannot be cloned; git says: {said}")
     (folder / "cloning").rename(folder / "clone")
@@ -86,9 +105,8 @@ class Template:
 
     def describe(self, version: str) -> str:
         """A version as copier records it: its tag, or the nearest tag and the commit."""
-        return git.output(
-            self.clone, "describe", "--tags", "--always", self.commit(version)
-        ).strip()
+        commit = self.commit(version)
+        return _ask(self.clone, "describe", "--tags", "--always", commit).stdout.strip() or commit
 
     def commit(self, version: str) -> str:
         """The commit of a tag, branch or commit. Raises FleetError if there is none."""

@@ -2,8 +2,8 @@
 
 The service's working tree, index and checked-out branch are never touched. An existing branch is
 never rewritten, so an interrupted run continues where it stopped. Trailers of the commit record
-conflicts and failed checks, since not every conflict leaves markers in a file. They count while
-their commit is the branch's last: a later commit has resolved them.
+conflicts, failed checks and files left deleted, since not every conflict leaves markers in a file.
+They count while their commit is the branch's last: a later commit has resolved them.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ from fleet.update import Update, changes, make_update, write_tree
 
 CONFLICT = "Template-Conflict"
 FAILURE = "Template-Checks-Failed"
+DELETED = "Template-Left-Deleted"
 MARKERS = "^(<{7}|>{7}) "
 NOBODY = {"name": "Template update", "email": "template-update@localhost"}
 ODD = re.compile(r"[^\w./@+-]|\.{2,}|/\.|\.lock(?=/|$)|\.(?=/|$)|@\{|^-")
@@ -180,7 +181,9 @@ class Branch:
     conflicts: dict[str, str]
     """Why each path could not be merged, as its last commit records it,"""
     failure: str
-    """and how the checks failed."""
+    """how the checks failed,"""
+    left_deleted: list[str]
+    """and which files the template changed that the service does not have any more."""
 
 
 def find_branch(repository: Repository, branch: str) -> Branch | None:
@@ -192,7 +195,8 @@ def find_branch(repository: Repository, branch: str) -> Branch | None:
     ref, commit, parents, message = said[:4]
     pairs = (line.rpartition(": ") for line in _trailers(message, CONFLICT))
     recorded = {path: why for path, colon, why in pairs if colon}
-    return Branch(ref, commit, parents, recorded, "".join(_trailers(message, FAILURE)))
+    failure, deleted = "".join(_trailers(message, FAILURE)), _trailers(message, DELETED)
+    return Branch(ref, commit, parents, recorded, failure, deleted)
 
 
 def _trailers(message: str, key: str) -> list[str]:
@@ -263,6 +267,7 @@ def _existing(service: Service, known: Result, branch: Branch) -> Result:
             f"The branch {name} of {service.folder} does not have the update to {known.after}: "
             f"delete it with `git branch --delete --force {name}`, or rename it."
         )
+    known = replace(known, left_deleted=branch.left_deleted)
     place = "The branch already exists"
     if not branch.ref.startswith("refs/heads/"):
         place += f" on {branch.ref.split('/')[2]}"
@@ -347,6 +352,7 @@ def left_out(repository: Repository, update: Update, folder: str) -> str:
 def _commit(repository: Repository, update: Update, failure: str) -> str:
     trailers = [f"{CONFLICT}: {path}: {why}" for path, why in update.conflicts.items()]
     trailers += [f"{FAILURE}: {failure}"] if failure else []
+    trailers += [f"{DELETED}: {path}" for path in update.left_deleted]
     told = pull_request.told(update)
     parts = [pull_request.subject(update), told, "\n".join(map(git.one_line, trailers))]
     message = "\n\n".join(part for part in parts if part) + "\n"

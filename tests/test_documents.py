@@ -97,7 +97,7 @@ def test_every_document_begins_with_its_one_title() -> None:
     assert [document for document, found in titles.items() if len(found) != 1] == []
 
 
-def test_decisions_are_numbered_one_after_the_other() -> None:
+def test_each_decision_has_a_number_of_its_own() -> None:
     numbers = [file.name[:5] for file in DECISIONS]
 
     assert numbers == sorted(set(numbers))  # a number that was never used is no harm

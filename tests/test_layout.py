@@ -8,7 +8,9 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 SERVICE = REPOSITORY / "template"
 LINES_OF_A_SCREEN = 60
-# What an answer that is off by default adds does not count. PgQueuer wrote this one.
+# What an answer that is off by default adds does not count.
+CAPABILITIES = {"auth.py"}
+# PgQueuer wrote this one.
 WRITTEN_BY_OTHERS = {"template/migrations/versions/2026-11-30_0900_6b0d3a91f2c4_create_jobs.py"}
 
 
@@ -41,7 +43,9 @@ def functions(file: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     ("room", "limit"), [("core", 1220), ("core/postgres", 556), ("server", 650)]
 )
 def test_a_room_of_the_service_keeps_its_budget(room: str, limit: int) -> None:
-    files = list((SERVICE / "app" / room).glob("*.py"))
+    files = [
+        file for file in (SERVICE / "app" / room).glob("*.py") if file.name not in CAPABILITIES
+    ]
 
     assert files
     assert sum(map(lines, files)) <= limit

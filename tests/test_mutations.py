@@ -3,53 +3,26 @@
 import re
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
 import pytest
 
+from tests.support import mutations
+from tests.support.mutations import Mutation
 from tests.support.services import Environment
 
 pytestmark = pytest.mark.slow
 
 
-class Mutation(NamedTuple):
-    """An edit of one file of a rendered service."""
-
-    file: str
-    name: str
-    old: str
-    new: str
-
-    def likely(self, service: Path) -> list[str]:
-        """The test file of the edited module, where most faults are noticed."""
-        module = PurePath(self.file)
-        test = PurePath("tests", *module.parts[1:-1], f"test_{module.name}")
-        return [str(test)] if (service / test).is_file() else []
-
-    def apply(self, service: Path) -> None:
-        [path] = service.glob(self.file)
-        text = path.read_text()
-        assert text.count(self.old) == 1, (
-            f"{self.file} must contain this once, and contains it {text.count(self.old)} times:\n"
-            f"{self.old}\nMend the line {self.name!r} of tests/mutations.toml."
-        )
-        path.write_text(text.replace(self.old, self.new))
+ALWAYS, FULL = mutations.read(Path(__file__).with_name("mutations.toml"))
 
 
-def mutations(files: dict[str, dict[str, list[str]]]) -> list[Mutation]:
-    """Of TOML like `["file"]`, then `"what goes wrong" = ["old text", "new text"]` a line."""
-    return [
-        Mutation(file, name, *texts)
-        for file, faults in files.items()
-        for name, texts in faults.items()
-    ]
-
-
-DATA = tomllib.loads(Path(__file__).with_name("mutations.toml").read_text())
-ALWAYS, FULL = mutations(DATA["always"]), mutations(DATA["full"])
+def likely(mutation: Mutation, service: Path) -> list[str]:
+    """The test file of the edited module, where most faults are noticed."""
+    module = PurePath(mutation.file)
+    test = PurePath("tests", *module.parts[1:-1], f"test_{module.name}")
+    return [str(test)] if (service / test).is_file() else []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -86,7 +59,7 @@ def test_the_tests_of_a_service_notice(
 ) -> None:
     mutation.apply(copy)
 
-    result = run_tests(copy, environment, *mutation.likely(copy))
+    result = run_tests(copy, environment, *likely(mutation, copy))
     if not result.returncode:
         result = run_tests(copy, environment)
 

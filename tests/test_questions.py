@@ -23,7 +23,7 @@ def answers(questions: Path, folder: Path, **given: object) -> dict[str, Any]:
     return {name: worker.answers.combined[name] for name in QUESTIONS}
 
 
-def test_seven_questions_are_asked_and_four_are_only_stored() -> None:
+def test_eight_questions_are_asked_and_four_are_only_stored() -> None:
     asked = [name for name, question in QUESTIONS.items() if question.get("ask", True)]
     stored = [name for name, question in QUESTIONS.items() if not question.get("ask", True)]
 
@@ -33,6 +33,7 @@ def test_seven_questions_are_asked_and_four_are_only_stored() -> None:
         "postgres_version",
         "container",
         "ci",
+        "auth",
         "jobs",
         "license",
     ]
@@ -63,6 +64,7 @@ def test_every_question_has_a_default_that_works(questions: Path, tmp_path: Path
         "postgres_version": 18,
         "container": True,
         "ci": "github",
+        "auth": "none",
         "jobs": False,
         "license": "proprietary",
         "team": "",
@@ -185,6 +187,7 @@ def test_an_answer_that_is_not_valid_is_refused_with_a_sentence(
     ("name", "answer", "values"),
     [
         ("ci", "jenkins", ["github", "gitlab", "none"]),
+        ("auth", "saml", ["none", "oidc"]),
         ("license", "GPL-3.0", ["proprietary", "MIT", "Apache-2.0"]),
     ],
 )

@@ -7,7 +7,8 @@ import typer
 
 from fleet import adopt, presets, pull_request
 from fleet.adopt import Adoption
-from fleet.commands.options import Data, DataFile, Origin, To, address, answers
+from fleet.commands.options import Data, DataFile, Origin, Timeout, To, address, answers
+from fleet.limited import SECONDS, Fence
 from fleet.template import open_template
 
 
@@ -17,17 +18,19 @@ def adopt_service(
     to: To = "",
     data: Data = [],  # noqa: B006 (Typer reads it and changes nothing)
     data_file: DataFile = None,
+    timeout: Timeout = SECONDS,
     write: Annotated[bool, typer.Option("--write", help="Add the missing files.")] = False,
 ) -> None:
     """Report the template's files that a service lacks, and those that differ.
 
     --write adds the missing files and the answers file; existing files never change.
     """
-    adopt.require_adoptable(path)
-    with open_template(address(template)) as opened:
-        version = to or opened.newest
-        chosen = presets.chosen(opened, version, data_file, answers(data))
-        adoption = adopt.compare(path, opened, version, chosen)
+    with Fence(path, timeout).inside():
+        adopt.require_adoptable(path)
+        with open_template(address(template)) as opened:
+            version = to or opened.newest
+            chosen = presets.chosen(opened, version, data_file, answers(data))
+            adoption = adopt.compare(path, opened, version, chosen)
     if write:
         adopt.write(path, adoption)
     typer.echo(_summary(adoption, "Added" if write else "Would be added"))

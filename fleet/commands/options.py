@@ -31,7 +31,7 @@ Templates = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Change nothing: tell what would become of each file.")
 ]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds that one service may take.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds that the work on one may take.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

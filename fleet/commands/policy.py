@@ -9,7 +9,8 @@ import typer
 
 from fleet import policy, status, toml_file
 from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
-from fleet.fences import SECONDS, for_each
+from fleet.fences import for_each
+from fleet.limited import SECONDS
 from fleet.output import as_json, printable, write
 from fleet.policy import Finding, Policy
 from fleet.sarif import as_sarif

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fleet import presets
-from fleet.commands.options import Origin, To, address
+from fleet.commands.options import Origin, Timeout, To, address
+from fleet.limited import SECONDS, Fence
 from fleet.template import open_template
 
 
@@ -14,9 +15,10 @@ def check_preset(
     file: Annotated[Path, typer.Argument(help="Answers in YAML, for `copier copy --data-file`.")],
     template: Origin,
     to: To = "",
+    timeout: Timeout = SECONDS,
 ) -> None:
     """Check the answers in a file: copier ignores unknown ones and coerces others."""
-    with open_template(address(template)) as opened:
+    with Fence(file, timeout).inside(), open_template(address(template)) as opened:
         version = opened.describe(to or opened.newest)
         checked = presets.check(opened, version, file)
     typer.echo(f"Version {version} of the template accepts the answers: {', '.join(checked)}.")

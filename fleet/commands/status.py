@@ -10,9 +10,10 @@ import typer
 from fleet import html_report, status, toml_file
 from fleet.commands.options import Exit, File, Json, Paths, Templates, Timeout, folders, limits
 from fleet.errors import FleetError
-from fleet.fences import SECONDS, for_each
+from fleet.fences import for_each
 from fleet.history import adoption, keep
 from fleet.html_report import Page
+from fleet.limited import SECONDS
 from fleet.output import as_json, write
 from fleet.policy import Policy, check
 from fleet.status import Status

@@ -26,7 +26,8 @@ from fleet.commands.options import (
     limits,
 )
 from fleet.errors import FleetError
-from fleet.fences import SECONDS, for_each
+from fleet.fences import for_each
+from fleet.limited import SECONDS
 from fleet.output import as_json
 from fleet.presets import read
 from fleet.table import labels, show_line, show_table

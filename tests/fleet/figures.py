@@ -1,41 +1,48 @@
-"""Measures fleet on many services, each with a name of its own, and `copier update` beside it:
+"""Measures fleet on many services, each with a name of its own, and `copier update` beside it on
+the same ones:
 
 uv run python -m tests.fleet.figures 200
 """
 
+import json
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import copier
-
+from fleet.service import ANSWERS_FILE
 from fleet.template import Template, open_template
+from tests.fleet import blobs
 from tests.support import edits, history, services
 
-FLEET = str(Path(sysconfig.get_path("scripts"), "fleet"))
+SCRIPTS = Path(sysconfig.get_path("scripts"))
 VERSIONS = [release.version for release in history.releases()][:3]
-BY_COPIER = 10
-"""`copier update` takes seconds: a few services tell how long."""
+BRANCH = f"template-update/{history.CANDIDATE}"
+CORES = 2
+"""As many updates of copier run at once."""
 
 
-def main(count: int) -> None:
+def main(count: int, by_copier: int) -> None:
     with TemporaryDirectory(prefix="figures-") as scratch:
         template, folder = history.clone(Path(scratch, "template")), Path(scratch, "services")
         with open_template(str(template)) as opened:
             names = [make(opened, folder, number) for number in range(count)]
-        (folder / "services.txt").write_text("\n".join(names))
-        before = {name: files(folder / name, "HEAD") for name in names}
-        for command in (["status"], ["status", "--conflicts"], ["update"], ["update"]):
-            say(" ".join(["fleet", *command]), partial(run, folder, template, command))
-        lost = [name for name in names if not keeps(folder / name, before[name])]
-        sys.stdout.write(f"edits lost: {len(lost)}\n")
-        few = names[:BY_COPIER]
-        say(f"copier update, {len(few)} of them", partial(update, [folder / name for name in few]))
+            (folder / "services.txt").write_text("\n".join(names))
+            fleet = partial(run, folder, template)
+            say("fleet status", partial(fleet, "status"))
+            say("fleet status --conflicts", partial(fleet, "status", "--conflicts"))
+            moves = say("fleet update", partial(fleet, "update"))
+            say("fleet update, all branches there", partial(fleet, "update"))
+            lost = {move["path"]: why for move in moves if (why := lost_by(opened, folder, move))}
+            sys.stdout.write(f"lost: {lost}\n")
+            few = [point_to(template, folder / name) for name in names[:by_copier]]
+            say(f"copier update of {len(few)}, {CORES} at once", partial(update, few))
 
 
 def make(template: Template, folder: Path, number: int) -> str:
@@ -57,40 +64,52 @@ def make(template: Template, folder: Path, number: int) -> str:
     return name
 
 
-def run(folder: Path, template: Path, command: list[str]) -> None:
-    named = ["--template", str(template), "--file", "services.txt", "--json"]
+def run(folder: Path, template: Path, *command: str) -> list[dict[str, Any]]:
+    """What a command of fleet tells of each service."""
+    named = ("--template", str(template), "--file", "services.txt", "--json")
     done = subprocess.run(
-        [FLEET, *command, *named], cwd=folder, check=False, capture_output=True, text=True
+        [str(SCRIPTS / "fleet"), *command, *named],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise SystemExit(done.stdout[-2000:] + done.stderr)
+    told: list[dict[str, Any]] = json.loads(done.stdout)["services"]
+    return told
+
+
+def lost_by(template: Template, folder: Path, move: dict[str, Any]) -> dict[str, str]:
+    carried = [file["path"] for file in move["carried"]]
+    return blobs.lost(folder / move["path"], template, history.CANDIDATE, BRANCH, carried)
+
+
+def point_to(template: Path, service: Path) -> Path:
+    """Let a service record the template where it is."""
+    file = service / ANSWERS_FILE
+    lines = file.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("_src_path:")]
+    file.write_text("\n".join([*kept, f"_src_path: {template}", ""]))
+    services.commit(service, "Name the template")
+    return service
 
 
 def update(folders: list[Path]) -> None:
-    for folder in folders:
-        copier.run_update(folder, defaults=True, overwrite=True, quiet=True)
+    """What plain copier does, in the working trees: a process for each service."""
+    command = [str(SCRIPTS / "copier"), "update", "--defaults", "--quiet"]
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(lambda folder: subprocess.run(command, cwd=folder, check=True), folders))
 
 
-def files(service: Path, commit: str) -> dict[str, str]:
-    listed = services.git(service, "ls-tree", "-r", commit).splitlines()
-    return {line.partition("\t")[2]: line.split()[2] for line in listed}
-
-
-def keeps(service: Path, before: dict[str, str]) -> bool:
-    """Whether the branch has the service's own file, and the settings that were edited."""
-    branch = f"template-update/{history.CANDIDATE}"
-    after = files(service, branch)
-    config = services.git(service, "show", f"{branch}:app/core/config.py")
-    edited = 'greeting: str = "hello"' in services.git(service, "show", "HEAD:app/core/config.py")
-    return after["own.txt"] == before["own.txt"] and ('greeting: str = "hello"' in config) is edited
-
-
-def say(what: str, work: Callable[[], object]) -> None:
+def say(what: str, work: Callable[[], Any]) -> Any:
     began = time.perf_counter()
-    work()
+    done = work()
     sys.stdout.write(f"{what}: {time.perf_counter() - began:.1f} s\n")
     sys.stdout.flush()
+    return done
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    total = int(sys.argv[1])
+    main(total, int(sys.argv[2]) if len(sys.argv) > 2 else total)

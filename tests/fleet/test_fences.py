@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet import fences
+from fleet import limited
 from fleet.addresses import Allowed
 from fleet.errors import FleetError
 from fleet.fences import Limits, for_each
@@ -37,7 +37,7 @@ def work(service: Service, _: Template) -> str:
     if name == "hangs":
         signal.pause()
     if name == "eats":
-        bytearray(fences.MEMORY)
+        bytearray(limited.MEMORY)
     if name == "nests":
         work_again(name)
     if name == "crashes":

@@ -20,11 +20,14 @@ def test_what_a_service_had_deleted_and_does_not_get_is_told(
     toy.release("v1.1.0", dict(THEIRS))
 
     run = fleet(lamps.parent, "update", "lamps")
+    again = fleet(lamps.parent, "update", "lamps")
     told = fleet(lamps.parent, "update", "lamps", "--json")
 
     line = "lamps: shared.txt: changed in the template, still deleted here"
     assert (run.code, line in run.output.splitlines()) == (0, True)
+    assert (again.code, line in again.output.splitlines()) == (0, True)
     assert result(told.output)["outcome"] == "updated"
+    assert result(told.output)["left_deleted"] == ["shared.txt"]
     assert "shared.txt" in services.git(lamps, "log", "-1", "--format=%b", BRANCH)
 
 

@@ -16,6 +16,7 @@ PARAMETER = re.compile(
     r"""([?&#;][\w.-]*(?:passw(?:or)?d|token|secret|key|signature|credential)=)[^\s'"\\&#;]+""",
     re.IGNORECASE,
 )
+JWT = re.compile(r"(?<![\w-])eyJ[\w.-]*")
 # A header as text, in a dict, in JSON, and in JSON that is part of a line of JSON: its value ends
 # with the quote that opened it, else with the line.
 HEADER = re.compile(
@@ -42,6 +43,8 @@ class Redaction:
             text = URL.sub(_without_user_information, text)
         if "=" in text:
             text = PARAMETER.sub(rf"\1{REDACTED}", text)
+        if "eyJ" in text:
+            text = JWT.sub(lambda token: REDACTED if "." in token[0] else token[0], text)
         if any(sign in text.lower() for sign in ("authorization", "cookie", "key", "token")):
             text = HEADER.sub(_without_value, text)
         return text

@@ -91,7 +91,7 @@ async def test_a_request_is_one_line_of_a_terminal(
     await client.get("/nowhere")
 
     [line] = [line for line in capsys.readouterr().out.splitlines() if "unknown" in line]
-    text = re.sub(r"\x1b\[\d+m", "", line)
+    text = re.sub(r"\x1b\[\d+m", "", line).removesuffix(" subject=tester")  # which `auth` adds
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d \[info +\] GET unknown 404 + duration_ms=[\d.]+ sql_count=0", text
     )

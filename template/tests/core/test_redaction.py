@@ -26,6 +26,8 @@ def redaction() -> Redaction:
         ("https://example.org/#Token=hunter2", "https://example.org/#Token=***"),
         ("?password=hunter2;api-key=hunter2", "?password=***;api-key=***"),
         ("Authorization: Bearer hunter2", "Authorization: ***"),
+        ("It was eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl here", "It was *** here"),
+        ("['eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOi", "['***"),
         ("Proxy-Authorization: Basic a@hunter2, b", "Proxy-Authorization: ***"),
         ("X-Api-Key: hunter2\nAccept: */*", "X-Api-Key: ***\nAccept: */*"),
         ("X-Auth-Token=hunter2", "X-Auth-Token=***"),
@@ -65,6 +67,8 @@ def test_a_line_of_json_stays_json(redaction: Redaction, name: str, value: str) 
         "https://example.org/@scope/name",
         "GET /books?author=Key&sort=name",
         "The cookie jar is full.",
+        "A cursor: eyJhbGciOiJFUzI1NiJ9",
+        "keyJar.lid",
     ],
 )
 def test_what_is_no_credential_is_kept(redaction: Redaction, text: str) -> None:
