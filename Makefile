@@ -2,7 +2,8 @@
 
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
-SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver
+SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver \
+	podman buildah runc iptables debootstrap catatonit netavark aardvark-dns
 # Not installed: its service would listen on port 80.
 UNPACKED_PACKAGE := nginx
 export UV
@@ -31,7 +32,7 @@ test-fast: $(UV) ## Run the fast tests (seconds)
 test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
-test-system: $(UV) build/debian build/axe ## Run the tests that need Debian packages: Postgres 15, Chromium, nginx
+test-system: $(UV) build/debian build/axe ## Run the tests that need packages of Debian or npm
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system

@@ -1,5 +1,6 @@
 """A service's own tests fail when the service breaks a promise. `mutations.toml` is the list."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,8 +19,19 @@ pytestmark = pytest.mark.slow
 ALWAYS, FULL = mutations.read(Path(__file__).with_name("mutations.toml"))
 
 
+# Which answers bring the files whose path has this part.
+ANSWERS = {"auth": {"auth": "oidc"}}
+
+
+def answers_of(mutation: Mutation) -> dict[str, object]:
+    parts = [PurePath(part).stem for part in PurePath(mutation.file).parts]
+    return {name: answer for part in parts for name, answer in ANSWERS.get(part, {}).items()}
+
+
 def likely(mutation: Mutation, service: Path) -> list[str]:
     """The test file of the edited module, where most faults are noticed."""
+    if mutation.tests:
+        return [mutation.tests]
     module = PurePath(mutation.file)
     test = PurePath("tests", *module.parts[1:-1], f"test_{module.name}")
     return [str(test)] if (service / test).is_file() else []
@@ -32,8 +44,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def copy(render: Callable[..., Path], tmp_path: Path) -> Path:
-    return Path(shutil.copytree(render(), tmp_path / "my-service"))
+def copy(
+    render: Callable[..., Path], environment: Environment, mutation: Mutation, tmp_path: Path
+) -> Path:
+    answers = answers_of(mutation)
+    service = Path(shutil.copytree(render(**answers), tmp_path / "my-service"))
+    if answers:  # their dependencies, beside those of all services
+        environment.run(service, os.environ.get("UV", "uv"), "sync", "--quiet", "--inexact")
+    return service
 
 
 def run_tests(
@@ -75,8 +93,9 @@ def test_every_mutation_has_its_place_and_a_name_of_its_own(
     names = [mutation.name for mutation in ALWAYS + FULL]
 
     for number, mutation in enumerate(ALWAYS + FULL):
-        [file] = render().glob(mutation.file)
-        copy = tmp_path / str(number) / file.relative_to(render())
+        service = render(**answers_of(mutation))
+        [file] = service.glob(mutation.file)
+        copy = tmp_path / str(number) / file.relative_to(service)
         copy.parent.mkdir(parents=True)
         shutil.copy(file, copy)
         mutation.apply(tmp_path / str(number))

@@ -37,7 +37,13 @@ def test_eight_questions_are_asked_and_four_are_only_stored() -> None:
         "jobs",
         "license",
     ]
-    assert stored == ["team", "http_port", "python_image_version", "license_holder"]
+    assert stored == [
+        "team",
+        "http_port",
+        "python_image_version",
+        "python_image",
+        "license_holder",
+    ]
 
 
 def test_no_question_is_computed_or_secret() -> None:
@@ -70,6 +76,7 @@ def test_every_question_has_a_default_that_works(questions: Path, tmp_path: Path
         "team": "",
         "http_port": 8000,
         "python_image_version": "3.14",
+        "python_image": "",
         "license_holder": "",
     }
 
@@ -130,6 +137,7 @@ def name_is_not_valid(shown: str, suggestion: str) -> str:
 
 
 ONE_LINE = "Write one line without control characters for the description."
+IMAGE = 'Write the name of an image, such as registry.example.com/python:3.14: "{}" is not valid.'
 HOLDER = "Write one line of text without control characters for the licence holder."
 OWNER = (
     'Write @user, @organization/team or an e-mail address: CODEOWNERS cannot name the team "{}".'
@@ -166,6 +174,9 @@ REFUSED: list[tuple[str, object, str]] = [
     ("python_image_version", "3", PYTHON.format("3")),
     ("python_image_version", "3.14.1", PYTHON.format("3.14.1")),
     ("python_image_version", "latest", PYTHON.format("latest")),
+    ("python_image", "python 3.14", IMAGE.format("python 3.14")),
+    ("python_image", "python\nRUN x", IMAGE.format(r"python\nRUN x")),
+    ("python_image", "$BASE", IMAGE.format("$BASE")),
     ("license_holder", "two\nlines", HOLDER),
     ("license_holder", "one\u2029two", HOLDER),
 ]
@@ -216,6 +227,7 @@ def test_an_unknown_choice_is_refused(
         ("http_port", 65535),
         ("python_image_version", "3.11"),
         ("python_image_version", "3.20"),
+        ("python_image", "registry.example.com:5000/a/b_c:3.14-slim@sha256:0a"),
         ("license_holder", 'Ärm "x" {{ y }}'),
     ],
 )

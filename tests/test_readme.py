@@ -22,6 +22,7 @@ QUESTIONS = {key: value for key, value in CONFIGURATION.items() if not key.start
 
 # The defaults that are no plain values, in the words of the table.
 DEFAULTS_IN_WORDS = {
+    "python_image": "none",
     "service_name": "made from the folder's name",
     "team": "none",
     "license_holder": "the service's authors",

@@ -1,5 +1,6 @@
 """A setting of a service's own: what is forgotten is told by a sentence, and the page has it."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.support.services import Environment
 pytestmark = pytest.mark.slow
 
 MARK = "# The service's own settings:\n"
+WHEN = r"\b(Set it|Raise it|Lower it|Keep it|Turn it on|Required)\b"
 OWN = "    jwt_secret: SecretStr\n"
 FORGOTTEN = """\
 The settings are not valid; .env.example lists all.
@@ -78,8 +80,23 @@ def test_the_page_of_settings_is_written_and_kept_current(
     old = environment.run(service, pytest_, "-q", "tests/test_settings_page.py", check=False).stdout
 
     assert "| `JWT_SECRET` | secret | required | Signs the tokens. |\n" in page
-    assert "| `BODY_TIMEOUT_SECONDS` | seconds | `30` | Larger bodies are answered 413," in page
+    assert "| `BODY_TIMEOUT_SECONDS` | seconds | `30` | Bodies that take longer to arrive" in page
     assert "| `POSTGRES_REPLICA_URL` | secret |  | The database for reads." in page
     assert "mine" not in page
     assert "2 passed" in current
     assert "Write docs/settings.md anew: make settings" in old
+
+
+def test_each_setting_has_a_sentence_of_its_own_that_says_when_to_change_it(
+    render: Callable[..., Path], environment: Environment
+) -> None:
+    code = "from dev import settings_page; print(settings_page.page())"
+    python = str(environment.folder / "bin/python")
+
+    page = environment.run(render(), "env", "POSTGRES_URL=postgresql:///none", python, "-c", code)
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", page.stdout, re.MULTILINE)
+
+    told = dict(rows)
+    assert len(told) > 25
+    assert [name for name, text in rows if list(told.values()).count(text) > 1] == []
+    assert [name for name, text in rows if not re.search(WHEN, text)] == []

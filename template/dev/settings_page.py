@@ -44,15 +44,19 @@ def fields() -> dict[str, FieldInfo]:
 
 
 def sentences() -> dict[str, str]:
-    """What the examples say above each variable. One without a line of its own shares it."""
+    """What the examples say above each variable. A line `# NAME: ...` is about that one alone."""
     example = "\n\n".join(file.read_text() for file in sorted(ROOT.glob(".env*.example")))
     told: dict[str, str] = {}
+    named: dict[str, str] = {}
     above: list[str] = []
     is_new = True
     for line in example.splitlines():
         if variable := re.match(r"#? ?([A-Z_]+)=", line):
-            told[variable[1]] = " ".join(above).replace("|", r"\|")
+            own = named.pop(variable[1], "")
+            told[variable[1]] = " ".join(filter(None, [own, *above])).replace("|", r"\|")
             is_new = True
+        elif one := re.match(r"# ([A-Z_]+): (.+)", line):
+            named[one[1]] = one[2]
         elif not line or line.endswith(":"):
             above = []
         else:

@@ -19,6 +19,7 @@ DEFAULTS: Answers = {
     "team": "",
     "http_port": 8000,
     "python_image_version": "3.14",
+    "python_image": "",
     "license_holder": "",
 }
 EVERYTHING: Answers = {
@@ -33,6 +34,7 @@ EVERYTHING: Answers = {
     "team": "@acme/lamps",
     "http_port": 9000,
     "python_image_version": "3.12",
+    "python_image": "registry.example.com:5000/Python:3.12@sha256:abc",
     "license_holder": "Lamps & Söhne",
 }
 NOTHING: Answers = {"container": False, "ci": "none", "license": "proprietary", "team": ""}
@@ -64,6 +66,7 @@ COMBINATIONS: dict[str, Answers] = {
     "team": {"team": "@acme/lamps"},
     "http_port": {"http_port": 9000},
     "python_image_version": {"python_image_version": "3.12"},
+    "python_image": {"python_image": "registry.example.com/python:3.14"},
     "license_holder": {"license": "MIT", "license_holder": "Lamps Ltd"},
     "everything": EVERYTHING,
     "everything-gitlab": EVERYTHING | {"ci": "gitlab", "license": "Apache-2.0"},
@@ -107,6 +110,7 @@ MAY_CHANGE: dict[str, set[str]] = {
         "README.md",
         "compose.jobs.yaml",
         "compose.yaml",
+        "docs/image.md",
     },
     "auth": {
         ".env.auth.example",
@@ -146,6 +150,7 @@ MAY_CHANGE: dict[str, set[str]] = {
     "team": {"CODEOWNERS"},
     "http_port": {"Dockerfile", "Makefile", "README.md", "compose.yaml"},
     "python_image_version": {"Dockerfile"},
+    "python_image": {"Dockerfile"},
     "license_holder": {"LICENSE-MIT"},
 }
 

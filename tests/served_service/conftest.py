@@ -84,3 +84,20 @@ def create(served: Served, name: str) -> dict[str, Any]:
     assert response.status_code == 201, response.text
     item: dict[str, Any] = response.json()
     return item
+
+
+def server_of(served: Served) -> int:
+    """The process that a supervisor would tell to stop: make passes no signal on in time."""
+    if "make" not in str(served.process.args):
+        return served.process.pid
+    listed = subprocess.run(
+        ["ps", "-eww", "-o", "pid=,ppid=,pgid=,args="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    rows = [line.split(maxsplit=3) for line in listed]
+    pythons = {
+        pid: parent
+        for pid, parent, group, command in rows
+        if group == str(served.process.pid) and "python" in command.split()[0]
+    }
+    [pid] = [pid for pid, parent in pythons.items() if parent not in pythons]  # no worker
+    return int(pid)

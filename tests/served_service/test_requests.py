@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import os
+import re
+import signal
 from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 
-from tests.served_service.conftest import create
+from tests.served_service.conftest import Serve, create, server_of
 from tests.support.serving import Served, until
 
 pytestmark = pytest.mark.slow
@@ -155,6 +159,34 @@ def test_every_line_on_stdout_is_json_and_tells_the_request(served: Served) -> N
         "status": 200,
         "sql_count": 1,
     }
-    # uvicorn's parent of several workers never loads the service: its own lines are its own.
+    # uvicorn's parent of several workers never loads the service: see the test below.
     own = [text for text in served.errors.read_text().splitlines() if "INFO: " not in text]
     assert own == []
+
+
+@pytest.mark.parametrize(
+    ("command", "variables"),
+    [
+        ("make serve", {"WEB_CONCURRENCY": "2"}),
+        ("two workers", {"UVICORN_LOG_CONFIG": "app/server/uvicorn_log.json"}),
+    ],
+)
+def test_uvicorns_parent_process_writes_json_as_the_service_does(
+    serve: Serve, migrated: Callable[[], str], command: str, variables: dict[str, str]
+) -> None:
+    variables |= {"POSTGRES_URL": migrated(), "SHUTDOWN_DRAIN_SECONDS": "0"}
+    with serve(command, **variables) as served:
+        served.wait_until_it_answers("/health/ready")
+        os.kill(server_of(served), signal.SIGTERM)
+        served.wait()
+
+        lines = [json.loads(line) for line in served.output.read_text().splitlines()]
+        events = [re.sub(r"\d+", "7", line["event"]) for line in lines]
+        assert events[:2] == [
+            "Uvicorn running on http://7.7.7.7:7 (Press CTRL+C to quit)",
+            "Started parent process [7]",
+        ]
+        assert {"Received SIGTERM, exiting.", "Terminated child process [7]"} < set(events)
+        assert events[-1] == "Stopping parent process [7]"
+        assert {line["service"] for line in lines} == {"my-service"}
+        assert served.errors.read_text() == ""

@@ -11,28 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.served_service.conftest import COMMANDS, Serve, create
+from tests.served_service.conftest import COMMANDS, Serve, create, server_of
 from tests.support import serving
-from tests.support.serving import Served
 
 pytestmark = pytest.mark.slow
 DRAIN_SECONDS = 5  # where nothing is set
-
-
-def server_of(served: Served) -> int:
-    """The process that a supervisor would tell to stop: make passes no signal on in time."""
-    if "make" not in str(served.process.args):
-        return served.process.pid
-    listed = subprocess.run(
-        ["ps", "-eww", "-o", "pid=,pgid=,args="], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    rows = [line.split(maxsplit=2) for line in listed]
-    [pid] = [
-        int(pid)
-        for pid, group, command in rows
-        if group == str(served.process.pid) and "python" in command.split()[0]
-    ]
-    return pid
 
 
 def test_a_name_is_not_lost_when_it_was_answered(serve: Serve, migrated: Callable[[], str]) -> None:
