@@ -14,6 +14,7 @@ class Address:
     def __init__(self, server: FaultyPostgres) -> None:
         self.server = server
         self.port = free_port()
+        self.accepted = 0
         self.clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def url(self, database: str) -> str:
@@ -39,6 +40,7 @@ class Address:
                 await self.cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         task = asyncio.current_task()
         assert task
         self.clients[task] = writer

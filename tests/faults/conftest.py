@@ -12,7 +12,7 @@ import pytest
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
 from tests.support.services import render
-from tests.support.serving import clean_environment, sql
+from tests.support.serving import clean_environment, sql, until
 
 Serve = Callable[..., Service]
 
@@ -64,6 +64,16 @@ def standby(primary: FaultyPostgres) -> Iterator[FaultyPostgres]:
     """Follows the primary."""
     with faulty_postgres(primary) as server:
         yield server
+
+
+@pytest.fixture
+def synchronous_standby(primary: FaultyPostgres, standby: FaultyPostgres) -> FaultyPostgres:
+    """The primary acknowledges no commit before this standby has it on its disk."""
+    sql(primary.url(), "ALTER SYSTEM SET synchronous_standby_names = '*'")
+    sql(primary.url(), "SELECT pg_reload_conf()")
+    state = "SELECT sync_state FROM pg_stat_replication"
+    until(lambda: sql(primary.url(), state) == [("sync",)], "the standby is synchronous")
+    return standby
 
 
 @pytest.fixture

@@ -11,7 +11,12 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from app.core.config import settings
-from app.core.database import ReadSessionDep, SessionDep, open_database
+from app.core.database import (
+    PrimaryReadSessionDep,
+    ReadSessionDep,
+    SessionDep,
+    open_database,
+)
 from app.core.engine import LostConnectionError
 from app.core.errors import NotFoundError
 from app.items import service
@@ -31,6 +36,17 @@ Seconds = Annotated[float, Query(ge=0, le=60)]
 @router.get("/sleep")
 async def sleep_in_a_read(session: ReadSessionDep, seconds: Seconds) -> None:
     await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
+
+
+@router.get("/port")
+async def tell_port(session: ReadSessionDep) -> int | None:
+    """Of the server that is read."""
+    return await session.scalar(text("SELECT inet_server_port()"))
+
+
+@router.get("/port-of-the-primary")
+async def tell_port_of_the_primary(session: PrimaryReadSessionDep) -> int | None:
+    return await session.scalar(text("SELECT inet_server_port()"))
 
 
 @router.post("/sleep")

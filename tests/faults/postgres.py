@@ -101,6 +101,15 @@ class FaultyPostgres:
             self.server.wait(60)
             self.server = None
 
+    def kill(self) -> None:
+        """All of its processes at once, as when the machine dies."""
+        assert self.server
+        for pid in (self.server.pid, *children(self.server.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.server.wait(60)
+        self.server = None
+
     def become_standby(self) -> None:
         """Restart as a standby that follows nobody."""
         self.stop()

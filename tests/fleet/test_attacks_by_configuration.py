@@ -8,7 +8,7 @@ import pytest
 
 from tests.fleet.attacks import executable, touching, with_an_embedded_repository
 from tests.fleet.conftest import Fleet, outcomes
-from tests.fleet.toys import LINES, Toy
+from tests.fleet.toys import LINES, THEIRS, Toy, edit
 from tests.support import services
 
 pytestmark = pytest.mark.slow
@@ -147,10 +147,32 @@ def test_an_address_that_is_a_command_is_never_run(
 ) -> None:
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "ext:file")
     answers = lamps / ".copier-answers.yml"
-    answers.write_text(f'_src_path: "ext::sh -c \\"{touching(ran)}\\""\n_commit: v1.0.0\n')
+    answers.write_text(f'_src_path: "ext::touch {ran}"\n_commit: v1.0.0\n')
     services.commit(lamps, "Attack")
 
     run = fleet(tmp_path, "status", "lamps", "--json")
 
     assert not ran.exists()
     assert json.loads(run.output)["services"][0]["error"]
+
+
+def test_a_remote_that_is_a_command_is_not_asked_for_what_a_partial_clone_lacks(
+    fleet: Fleet, toy: Toy, lamps: Path, tmp_path: Path, ran: Path
+) -> None:
+    edit(lamps, "shared.txt", "line 9", "mine")
+    name = services.git(lamps, "rev-parse", "HEAD:shared.txt").strip()
+    toy.release("v1.1.0", dict(THEIRS))
+    (lamps / ".git/objects" / name[:2] / name[2:]).unlink()
+    (lamps / ".git/objects/pack/pack-0.promisor").touch()
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": f"ext::touch {ran}",
+    }.items():
+        services.git(lamps, "config", key, value)
+
+    run = fleet(tmp_path, "update", "lamps", "--json")
+
+    assert not ran.exists()
+    assert outcomes(run) == {"lamps": "refused"}

@@ -27,7 +27,10 @@ def test_services_are_counted_by_release_and_day_the_newest_first(tmp_path: Path
     write(tmp_path, BEGAN + timedelta(days=2), "v1.9.0", "v1.10.0", "odd")
     (tmp_path / "notes.txt").write_text("Not a day.")
 
-    assert adoption(tmp_path) == Adoption(
+    told = adoption(tmp_path)
+
+    assert list(told.counts) == ["v1.10.0", "v1.9.0", "odd", "no release", "unreadable"]
+    assert told == Adoption(
         [BEGAN, BEGAN + timedelta(days=2)],
         {
             "v1.10.0": [0, 1],

@@ -1,4 +1,4 @@
-"""What follows a commit. Features use `after_commit` of `database.py` instead."""
+"""What follows a commit. Features use `after_commit` of `database.py`, which is `add_callback`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,13 +22,18 @@ class Callback(NamedTuple):
 
 
 def add_callback(
-    session: AsyncSession, call: Callable[[], Awaitable[None]], *, timeout_seconds: float
+    session: AsyncSession, callback: Callable[[], Awaitable[None]], *, timeout_seconds: float = 5
 ) -> None:
-    """Keep a call for `call_back`; a rollback of the present transaction or savepoint drops it."""
+    """Call and await `callback` once the session's transaction is committed, never otherwise.
+
+    For caches, and what may be lost: what may not is a job (the answer `jobs`). Once at most: not
+    after the rollback of the savepoint around it, nor when the process ends first. The response
+    waits for it; one that fails, or is cancelled after `timeout_seconds`, is logged.
+    """
     transaction = session.sync_session.get_nested_transaction()
     transaction = transaction or session.sync_session.get_transaction()
     callbacks = session.info.setdefault(AFTER_COMMIT, [])
-    callbacks.append(Callback(call, timeout_seconds, transaction))
+    callbacks.append(Callback(callback, timeout_seconds, transaction))
 
 
 async def call_back(session: AsyncSession) -> None:

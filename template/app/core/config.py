@@ -70,6 +70,9 @@ class Settings(EnvironmentSettings):
 
     postgres_url: PostgresUrl = Field(validation_alias=AliasChoices("POSTGRES_URL", "DATABASE_URL"))
     postgres_replica_url: PostgresUrl | None = None
+    postgres_replica_max_lag_seconds: Seconds = 10
+    postgres_replica_fallback: bool = True
+    postgres_replica_required: bool = False
     postgres_migration_url: PostgresUrl | None = None
     postgres_pooler: Literal["none", "transaction"] = "none"
     postgres_pooler_prepared_statements: bool = True

@@ -14,13 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapper, RelationshipProperty
 from starlette.requests import HTTPConnection
 
-from app.core.callbacks import add_callback, call_back
+from app.core import callbacks
 from app.core.config import Settings
 from app.core.engine import open_engine
 from app.core.postgres.sqlstate import RETRYABLE, sqlstate
 from app.core.read_session import ReadSession
+from app.core.replica import Replica
+from app.core.watch import watch_servers
 
 T = TypeVar("T")
+after_commit = callbacks.add_callback
 
 
 class Base(DeclarativeBase):
@@ -58,6 +61,7 @@ class Database:
     probe_engine: AsyncEngine
     async_session_factory: async_sessionmaker[AsyncSession]
     async_read_session_factory: async_sessionmaker[AsyncSession]
+    replica: Replica | None = None
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -67,14 +71,16 @@ class Database:
         # cost each write an extra task.
         async with session.begin():
             yield session
-        await call_back(session)
+        await callbacks.call_back(session)
 
-    def read(self) -> AsyncSession:
+    def read(self, *, primary: bool = False) -> AsyncSession:
         """A session on which Postgres refuses writes (SQLSTATE 25006). A read is one round trip.
 
-        Works with and without `async with`: see `ReadSession`.
+        Works with and without `async with`: see `ReadSession`. `primary`: never on a replica.
         """
-        return self.async_read_session_factory()
+        if self.replica is None or primary:
+            return self.async_read_session_factory()
+        return self.replica.async_session_factory()
 
     async def retry(self, work: Callable[[AsyncSession], Awaitable[T]], *, attempts: int = 5) -> T:
         """Run `work` in a transaction; retry after a serialization failure or a deadlock.
@@ -94,18 +100,6 @@ class Database:
             attempt += 1
 
 
-def after_commit(
-    session: AsyncSession, callback: Callable[[], Awaitable[None]], *, timeout_seconds: float = 5
-) -> None:
-    """Call and await `callback` once the session's transaction is committed, never otherwise.
-
-    For caches, and what may be lost: what may not is a job (the answer `jobs`). Once at most: not
-    after the rollback of the savepoint around it, nor when the process ends first. The response
-    waits for it; one that fails, or is cancelled after `timeout_seconds`, is logged.
-    """
-    add_callback(session, callback, timeout_seconds=timeout_seconds)
-
-
 def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[AsyncSession]:
     """Sessions without autoflush, whose objects stay readable after the commit."""
     return async_sessionmaker(engine, autoflush=False, expire_on_commit=False, **options)
@@ -114,15 +108,16 @@ def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[A
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Yield the database; close its connections in the end. Connects when first used."""
-    replica_url = settings.postgres_replica_url or settings.postgres_url
     async with (
         open_engine(settings, settings.postgres_url) as write,
-        open_engine(settings, replica_url, read_only=True) as read,
+        open_engine(settings, settings.postgres_url, read_only=True) as read,
         # A pool of its own: readiness is right even when requests hold every other connection.
         open_engine(settings, settings.postgres_url, read_only=True, pool_size=1) as probe,
+        # Where there are several servers, it connects at once.
+        watch_servers(settings, read, write, probe) as replica,
     ):
         reading = session_factory(read, sync_session_class=ReadSession, autobegin=False)
-        yield Database(write, probe, session_factory(write), reading)
+        yield Database(write, probe, session_factory(write), reading, replica)
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
@@ -132,7 +127,7 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
     async with session.begin():
         yield session
     with suppress(asyncio.CancelledError):  # committed: the response must say so
-        await call_back(session)
+        await callbacks.call_back(session)
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncSession:
@@ -141,7 +136,14 @@ async def get_read_session(connection: HTTPConnection) -> AsyncSession:
     return database.read()
 
 
+async def get_primary_read_session(connection: HTTPConnection) -> AsyncSession:
+    """The same, and never on a replica."""
+    database: Database = connection.app.state.database
+    return database.read(primary=True)
+
+
 # `scope="function"` commits before the response is sent: a client that reads "201 Created"
 # can rely on it, and a commit that fails becomes an error response.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 ReadSessionDep = Annotated[AsyncSession, Depends(get_read_session)]
+PrimaryReadSessionDep = Annotated[AsyncSession, Depends(get_primary_read_session)]

@@ -24,6 +24,7 @@ from app.core.postgres.sqlstate import (
     is_stale_statement,
     sqlstate,
 )
+from app.core.postgres.standby import RecoveryConflictError
 
 Given = Mapping[str, str]
 """Where each value of a request is, by its name: `{"name": "/body/name"}`."""
@@ -37,6 +38,8 @@ def explain(error: Exception, method: str, given: Given) -> AppError | None:
     code = sqlstate(error)
     if code in RETRYABLE:
         return UnavailableError("Another request was faster. Try again.")
+    if isinstance(error, RecoveryConflictError):
+        return UnavailableError(f"{error} Try again.")
     if code.startswith(UNAVAILABLE) or _is_lost_connection(error):
         return UnavailableError("The database is not available. Try again.")
     if isinstance(error, StaleDataError):

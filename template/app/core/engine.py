@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.core.config import Settings
 from app.core.postgres import pooler
+from app.core.postgres.hosts import Hosts, why
 from app.core.postgres.pool import FairPool
 from app.core.postgres.standby import leave_standbys
 from app.core.postgres.values import hide_values
@@ -27,9 +28,7 @@ IDLE_SECONDS_BEFORE_PING = 30
 CLIENT_GRACE_SECONDS = 5
 # Refused, reset, no such host, timed out; no such role or database; no host with the right target.
 CANNOT_CONNECT = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
+    *(OSError, asyncpg.PostgresError, asyncpg.InterfaceError),
     asyncpg.InternalClientError,
 )
 
@@ -88,7 +87,7 @@ def connect_arguments(
     parameters = dict(parse_qsl(query))
     name = parameters.pop("application_name", f"{settings.service_name}-{os.getpid()}")
     timeout = float(parameters.pop("connect_timeout", 0))  # 0: no limit in libpq, ours here
-    arguments = {
+    arguments: dict[str, Any] = {
         "async_creator_fn": _connect_read_only if read_only else _connect,
         "timeout": timeout or settings.postgres_connect_timeout_seconds,
         # On a dead network the server's limit never arrives: the client gives up a little later.
@@ -110,13 +109,13 @@ def connect_arguments(
     return arguments | {"dsn": base + question_mark + query}
 
 
-async def _connect(**arguments: Any) -> asyncpg.Connection:
+async def _connect(*, hosts: Hosts | None = None, **arguments: Any) -> asyncpg.Connection:
     try:
-        connection: asyncpg.Connection = await asyncpg.connect(**arguments)
+        connection = await (hosts or Hosts()).connect(**arguments)
         await pooler.check(connection, seconds=arguments["timeout"])
     except CANNOT_CONNECT as error:
         pooler.name_refused(error)
-        raise LostConnectionError("Postgres cannot be reached.") from error
+        raise LostConnectionError(why(error)) from error
     return connection
 
 

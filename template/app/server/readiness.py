@@ -5,6 +5,7 @@ import asyncio
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import Database
+from app.core.engine import LostConnectionError
 from app.core.logger import logger
 from app.core.postgres.revisions import NotReadyError, code_revisions, database_revision
 
@@ -30,6 +31,8 @@ class Readiness:
             return NO_ANSWER
 
     async def _check(self, database: Database) -> str | None:
+        if (replica := database.replica) and replica.required and replica.problem:
+            return f"The replica is not used. {replica.problem}"
         pool = database.engine.pool.status()
         try:
             async with asyncio.timeout(self.timeout_seconds):
@@ -38,7 +41,8 @@ class Readiness:
             logger.warning("The service is not ready.", reason=str(error), pool=pool)
             return str(error)
         except (SQLAlchemyError, TimeoutError) as error:
-            logger.warning(NO_ANSWER, reason=repr(error.__cause__ or error), pool=pool)
+            told = f"{error} " if isinstance(error, LostConnectionError) else ""
+            logger.warning(NO_ANSWER, reason=f"{told}{(error.__cause__ or error)!r}", pool=pool)
             return NO_ANSWER
         logger.debug("The database answers.", revision=revision, pool=pool)
         code = code_revisions()

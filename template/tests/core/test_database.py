@@ -16,12 +16,10 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from app.core.config import Settings
 from app.core.database import (
     Database,
     ReadSessionDep,
     SessionDep,
-    open_database,
 )
 from tests.things import Thing, names
 
@@ -259,11 +257,3 @@ async def test_work_is_done_again_only_after_collisions_and_not_for_ever(
         await database.retry(work, attempts=2)
 
     assert len(done) == attempts
-
-
-async def test_reads_go_to_the_replica(settings: Settings) -> None:
-    url = settings.postgres_url.get_secret_value()
-    elsewhere = Settings(postgres_url="postgresql://127.0.0.1:1/none", postgres_replica_url=url)
-
-    async with open_database(elsewhere) as database, database.read() as session:
-        assert await session.scalar(text("SELECT 1")) == 1

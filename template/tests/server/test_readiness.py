@@ -6,9 +6,11 @@ from httpx2 import AsyncClient
 from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
-from app.core.database import Database
+from app.core.config import Settings
+from app.core.database import Database, open_database
 from app.core.postgres.revisions import Revisions
 from app.server import readiness
+from app.server.readiness import Readiness
 
 
 @pytest.fixture
@@ -126,3 +128,19 @@ async def test_a_probe_that_hangs_up_leaves_the_others_their_answer(
     first.cancel()
 
     assert await second is None
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_a_service_without_its_replica_is_unready_only_if_it_requires_it(
+    settings: Settings, required: bool
+) -> None:
+    nobody = "postgresql://127.0.0.1:1/none"
+    url = settings.postgres_url.get_secret_value()
+    here = Settings(
+        postgres_url=url, postgres_replica_url=nobody, postgres_replica_required=required
+    )
+
+    async with open_database(here) as database:
+        problem = await Readiness(timeout_seconds=0.9).check(database)
+
+    assert problem == ("The replica is not used. It does not answer." if required else None)

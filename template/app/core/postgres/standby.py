@@ -4,9 +4,14 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.postgres.pooler import PooledConnection
 from app.core.postgres.sqlstate import READ_ONLY, sqlstate
+
+
+class RecoveryConflictError(SQLAlchemyError):
+    """A standby cancelled a read in order to follow its primary."""
 
 
 def leave_standbys(engine: Engine) -> None:
