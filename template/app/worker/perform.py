@@ -30,6 +30,8 @@ async def perform(job: Job, queue: Queue, database: Database) -> Exception | Non
         try:
             await _run(job, definition, queue, database)
         except Exception as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise  # the rollback failed as well: whoever cancels gives the job back
             failure = error
             status = await queue.fail(job, definition.limits, error)
     seconds = time.perf_counter() - started
