@@ -1,6 +1,7 @@
 """Writes the migration that the queue of jobs needs, onto the service's own head.
 
-`make jobs-migration`: the first creates it, later ones follow PgQueuer's newer versions.
+`make check` and `make dev` write the one that creates it, where `jobs` was switched on later.
+`make jobs-migration` writes what a newer PgQueuer needs.
 `make jobs-migration remove=1`: the last one drops it, unless a job is left.
 """
 
@@ -85,7 +86,12 @@ def code(statements: Iterable[str]) -> str:
 async def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.jobs_migration")
     parser.add_argument("--remove", action="store_true", help="drop the queue")
-    remove = parser.parse_args(arguments).remove
+    parser.add_argument("--first", action="store_true", help="create it, without a database")
+    given = parser.parse_args(arguments)
+    remove = given.remove
+    if given.first:
+        write("create jobs", code(create()), code(drop()))
+        return 0
     url = settings.postgres_migration_url or settings.postgres_url
     async with open_engine(settings, url) as engine, engine.connect() as connection:
         needed = await upgrade(connection)
@@ -93,7 +99,7 @@ async def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("There is no queue to drop.\n")
         return 1
     if remove:
-        write("drop jobs", code([REFUSE, *drop()]), code(create()))
+        write("drop jobs", code([REFUSE, "DROP SCHEMA jobs CASCADE"]), code(create()))
     elif needed is None:
         write("create jobs", code(create()), code(drop()))
     elif needed:

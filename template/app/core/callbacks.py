@@ -26,9 +26,9 @@ def add_callback(
 ) -> None:
     """Call and await `callback` once the session's transaction is committed, never otherwise.
 
-    For e-mails, events, caches. Once at most: not after the rollback of the savepoint around it,
-    nor when the process ends first. The response waits for it; one that fails, or is cancelled
-    after `timeout_seconds`, is logged.
+    For caches, and what may be lost: what may not is a job (the answer `jobs`). Once at most: not
+    after the rollback of the savepoint around it, nor when the process ends first. The response
+    waits for it; one that fails, or is cancelled after `timeout_seconds`, is logged.
     """
     transaction = session.sync_session.get_nested_transaction()
     transaction = transaction or session.sync_session.get_transaction()

@@ -16,6 +16,7 @@ from app.core.jobs.settings import JobSettings
 from app.core.logger import configure_logging, logger, secrets_of
 from app.core.redaction import Redaction
 from app.worker.listener import listen, url_to_listen
+from app.worker.metrics import has_telemetry, new_telemetry
 from app.worker.probe import answer_probes
 from app.worker.queue import Queue
 from app.worker.worker import Worker
@@ -30,6 +31,8 @@ async def work(settings: Settings, job_settings: JobSettings) -> None:
         )
         redaction = Redaction(secrets_of(settings, job_settings))
         queue = Queue(engine.begin, redaction, job_settings.jobs_retry_seconds)
+        if has_telemetry():
+            await stack.enter_async_context(new_telemetry(settings, redaction).open())
         database = await stack.enter_async_context(open_database(settings))
         # Each job has a connection: more jobs than connections would wait, and time out.
         worker = Worker(database, queue, job_settings, min(job_settings.jobs_concurrency, pool))

@@ -12,6 +12,7 @@ from app.core.jobs import CONTEXT, OTEL
 from app.core.jobs.definitions import Definition, definitions
 from app.core.logger import logger
 from app.core.postgres.statements import count_statements
+from app.worker.metrics import record_run
 from app.worker.queue import Queue
 
 TRACER = trace.get_tracer("app.worker")
@@ -29,14 +30,18 @@ async def perform(job: Job, queue: Queue, database: Database) -> Exception | Non
         try:
             await _run(job, definition, queue, database)
         except Exception as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise  # the rollback failed as well: whoever cancels gives the job back
             failure = error
             status = await queue.fail(job, definition.limits, error)
+    seconds = time.perf_counter() - started
+    record_run(definition.name, status, seconds)
     log = {"held": logger.error, "done": logger.info}.get(status, logger.warning)
     log(
         "job",
         status=status,
         attempt=job.attempts + 1,
-        duration_ms=round((time.perf_counter() - started) * 1000, 1),
+        duration_ms=round(seconds * 1000, 1),
         sql_count=statements.count,
         sql_ms=round(statements.seconds * 1000, 1),
         exc_info=failure,

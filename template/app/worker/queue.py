@@ -22,7 +22,7 @@ from app.core.jobs.limits import Limits
 from app.core.jobs.queries import SqlAlchemyDriver, queries_on
 from app.core.postgres.sqlstate import UNAVAILABLE, sqlstate
 from app.core.redaction import LONGEST_VALUE, Redaction
-from app.worker.statements import BEAT, COMPLETE, FAIL, GIVE_BACK, PRUNE, RESCUE, SUSPECT
+from app.worker.statements import BEAT, COMPLETE, COUNT, FAIL, GIVE_BACK, PRUNE, RESCUE, SUSPECT
 
 NO_LIMIT = EntrypointExecutionParameter(concurrency_limit=0)
 # PgQueuer's own way to take jobs from dead workers counts nothing: `RESCUE` does.
@@ -82,6 +82,10 @@ class Queue:
         """Count the crash of each job whose worker is silent; repeat it later, or hold it."""
         silent, pause = timedelta(seconds=silent_seconds), timedelta(seconds=self.retry_seconds)
         return await self._write(RESCUE, silent, crashes, pause)
+
+    async def count(self) -> list[dict[str, Any]]:
+        """Of each type: how many wait, run and are held, and how long the oldest waits."""
+        return await self._write(COUNT)
 
     async def prune(self, days: int) -> None:
         """Forget what happened to jobs that long ago."""

@@ -58,6 +58,14 @@ SUSPECT = """
     UPDATE jobs.pgqueuer SET headers = headers || '{"started": true}'
     WHERE id = $1 AND queue_manager_id = $2
 """
+COUNT = """
+    SELECT entrypoint, count(*) FILTER (WHERE status = 'queued') AS queued,
+        count(*) FILTER (WHERE status = 'picked') AS picked,
+        count(*) FILTER (WHERE status = 'failed') AS failed,
+        coalesce(extract(epoch FROM clock_timestamp() - min(execute_after)
+            FILTER (WHERE status = 'queued' AND execute_after < now())), 0)::float AS oldest
+    FROM jobs.pgqueuer GROUP BY entrypoint
+"""
 PRUNE = """
     DELETE FROM jobs.pgqueuer_log WHERE id IN (
         SELECT id FROM jobs.pgqueuer_log WHERE created < now() - $1::interval

@@ -13,13 +13,14 @@ from app.core.database import Database
 from app.core.jobs.definitions import definitions
 from app.core.jobs.settings import JobSettings
 from app.core.logger import logger
+from app.worker.metrics import has_telemetry, record_queue
 from app.worker.perform import perform
 from app.worker.queue import Queue
 from app.worker.schedules import enqueue_due
 
 SECONDS_TO_GATHER = 0.005
 SECONDS_TO_END = 5
-SECONDS_BETWEEN_PRUNES = 600
+SECONDS_BETWEEN_PRUNES, SECONDS_BETWEEN_MEASURES = 600, 15
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Worker:
                 group.create_task(self._repeat(self._rescue, pause)),
                 group.create_task(self._repeat(self._schedule, 0)),
                 group.create_task(self._repeat(self._prune, SECONDS_BETWEEN_PRUNES)),
+                group.create_task(self._repeat(self._measure, SECONDS_BETWEEN_MEASURES)),
             ]
             while not self.stopping.is_set():
                 await self._survive(self._pick)
@@ -116,6 +118,10 @@ class Worker:
     async def _schedule(self) -> None:
         due = {each.name: each for each in definitions().values() if each.limits.cron}
         await asyncio.sleep(await enqueue_due(self.database, due.values()))
+
+    async def _measure(self) -> None:
+        if has_telemetry():  # to count a million jobs takes Postgres half a second
+            await record_queue(self.queue)
 
     async def _prune(self) -> None:
         await self.queue.prune(self.settings.jobs_log_days)

@@ -46,6 +46,7 @@ def start_worker(new_worker: Callable[..., Worker]) -> StartWorker:
             yield worker
         finally:
             worker.stop()
-            await running
+            async with asyncio.timeout(20):
+                await running
 
     return start_worker

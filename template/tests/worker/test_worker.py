@@ -3,11 +3,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pgqueuer.domain.models import Job
 from sqlalchemy import text
 
 from app.core.database import Database
 from app.core.jobs import enqueue, options
-from app.worker.queue import TakenOverError
+from app.worker.queue import Queue, TakenOverError
 from app.worker.worker import Worker
 from tests.things import names
 from tests.worker.conftest import StartWorker
@@ -19,6 +20,14 @@ GROW_OLD = text("UPDATE jobs.pgqueuer SET heartbeat = now() - interval '1 hour'"
 async def add(database: Database, job: Any, **arguments: Any) -> int | None:
     async with database.session() as session:
         return await enqueue(session, job, **arguments)
+
+
+async def pick(queue: Queue) -> Job:
+    """The next job, as soon as its pause is over."""
+    async with asyncio.timeout(10):
+        while not (picked := await queue.pick(["lamps.light"], 1)):
+            pass
+    return picked[0]
 
 
 async def test_a_job_runs_and_leaves_its_work_and_its_history(
@@ -82,7 +91,7 @@ async def test_a_worker_that_is_told_twice_waits_for_no_job(
     jobs_database: Database, lamps: Any, start_worker: StartWorker
 ) -> None:
     lamps.STARTED.clear()
-    async with asyncio.timeout(20), start_worker(jobs_drain_seconds=3600) as worker:
+    async with start_worker(jobs_drain_seconds=3600) as worker:
         await add(jobs_database, lamps.light_for_ever, name="a")
         await lamps.STARTED.wait()
         worker.stop()
@@ -113,10 +122,7 @@ async def test_a_job_whose_workers_die_is_counted_and_held(
     found = []
     for _ in range(2):
         worker = new_worker()
-        job = None
-        while job is None:
-            job = next(iter(await worker.queue.pick(["lamps.light"], 1)), None)
-        await worker.queue.start_suspect(job)
+        await worker.queue.start_suspect(await pick(worker.queue))
         async with jobs_database.session() as session:
             await session.execute(GROW_OLD)
         await worker.queue.rescue(30, 2)
@@ -134,8 +140,7 @@ async def test_a_suspect_that_waited_for_its_turn_is_not_blamed(
     await add(jobs_database, lamps.light, name="a")
     queue = new_worker().queue
     for _ in range(3):
-        while not await queue.pick(["lamps.light"], 1):
-            pass
+        await pick(queue)
         async with jobs_database.session() as session:
             await session.execute(GROW_OLD)
         await queue.rescue(30, 2)
@@ -148,12 +153,11 @@ async def test_a_worker_that_was_taken_for_dead_can_neither_complete_nor_repeat_
 ) -> None:
     await add(jobs_database, lamps.light, name="a")
     frozen, other = new_worker().queue, new_worker().queue
-    (job,) = await frozen.pick(["lamps.light"], 1)
+    job = await pick(frozen)
     async with jobs_database.session() as session:
         await session.execute(GROW_OLD)
     await other.rescue(30, 3)
-    while not await other.pick(["lamps.light"], 1):
-        pass
+    await pick(other)
 
     async with jobs_database.session() as session:
         with pytest.raises(TakenOverError, match=f"Another worker has job {job.id} now"):

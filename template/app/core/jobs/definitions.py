@@ -3,10 +3,9 @@
 import functools
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -67,9 +66,8 @@ def definition_of(function: Callable[..., Any]) -> Definition:
 @functools.cache
 def definitions() -> dict[str, Definition]:
     """The jobs of all features, by their names in the queue."""
-    features = [f"app.{m.name}" for m in pkgutil.iter_modules(app.__path__) if m.ispkg]
-    names = [f"{feature}.jobs" for feature in features if feature != "app.core"]
-    modules = [importlib.import_module(name) for name in names if find_spec(name)]
+    files = [file for folder in app.__path__ for file in sorted(Path(folder).glob("*/jobs.py"))]
+    modules = [importlib.import_module(f"app.{file.parent.name}.jobs") for file in files]
     functions = [
         function
         for module in modules

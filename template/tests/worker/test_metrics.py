@@ -1,0 +1,51 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.core.database import Database
+from app.core.jobs import enqueue
+from app.worker import metrics
+from app.worker.worker import Worker
+from tests.worker.conftest import StartWorker
+from tests.worker.rows import until
+
+
+class Recorder:
+    """In place of a gauge or a counter."""
+
+    def __init__(self) -> None:
+        self.recorded: list[tuple[float, dict[str, str]]] = []
+
+    def record(self, value: float, attributes: dict[str, str]) -> None:
+        self.recorded.append((value, attributes))
+
+    add = set = record
+
+
+async def test_how_many_jobs_wait_and_are_held_and_how_runs_end_is_recorded(
+    jobs_database: Database,
+    lamps: Any,
+    start_worker: StartWorker,
+    new_worker: Callable[..., Worker],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs, oldest, runs = Recorder(), Recorder(), Recorder()
+    monkeypatch.setattr(metrics, "JOBS", jobs)
+    monkeypatch.setattr(metrics, "OLDEST", oldest)
+    monkeypatch.setattr(metrics, "RUNS", runs)
+    async with start_worker():
+        async with jobs_database.session() as session:
+            await enqueue(session, lamps.break_one, name="a")
+        await until(jobs_database, [("lamps.break_one", "failed", 2, "0")])
+
+    await metrics.record_queue(new_worker().queue)
+
+    job = {"job": "lamps.break_one"}
+    assert runs.recorded == [(1, job | {"status": "retry"}), (1, job | {"status": "held"})]
+    assert jobs.recorded == [
+        (0, job | {"status": "queued"}),
+        (0, job | {"status": "picked"}),
+        (1, job | {"status": "failed"}),
+    ]
+    assert oldest.recorded == [(0, job)]
