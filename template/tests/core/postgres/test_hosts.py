@@ -1,8 +1,14 @@
 """Several hosts in a URL: who is asked first, for how long, and who is left."""
 
+import asyncio
+
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from app.core.config import Settings
+from app.core.engine import open_engine
 from app.core.postgres import hosts
 from app.core.postgres.hosts import Hosts, each_host, each_target
 from app.core.postgres.url import URL
@@ -116,3 +122,16 @@ async def test_any_host_is_taken_where_there_is_no_standby(monkeypatch: pytest.M
     await Hosts().connect(dsn=dsn)
 
     assert servers.asked == ["f standby", "g standby", "h standby", "g any"]
+
+
+async def test_whoever_waits_for_a_host_that_is_left_is_told_at_once(settings: Settings) -> None:
+    async with open_engine(settings, settings.postgres_url) as engine:
+        hosts_of_the_url = Hosts(engine)
+        async with asyncio.timeout(5), engine.connect() as connection:
+            waiting = asyncio.create_task(connection.execute(text("SELECT pg_sleep(30)")))
+            await asyncio.sleep(0)
+            hosts_of_the_url.leave()
+            with pytest.raises(DBAPIError) as error:
+                await waiting
+
+    assert error.value.connection_invalidated
