@@ -23,7 +23,7 @@ def answers(questions: Path, folder: Path, **given: object) -> dict[str, Any]:
     return {name: worker.answers.combined[name] for name in QUESTIONS}
 
 
-def test_eight_questions_are_asked_and_four_are_only_stored() -> None:
+def test_nine_questions_are_asked_and_four_are_only_stored() -> None:
     asked = [name for name, question in QUESTIONS.items() if question.get("ask", True)]
     stored = [name for name, question in QUESTIONS.items() if not question.get("ask", True)]
 
@@ -36,6 +36,7 @@ def test_eight_questions_are_asked_and_four_are_only_stored() -> None:
         "auth",
         "jobs",
         "license",
+        "telemetry",
     ]
     assert stored == [
         "team",
@@ -73,6 +74,7 @@ def test_every_question_has_a_default_that_works(questions: Path, tmp_path: Path
         "auth": "none",
         "jobs": False,
         "license": "proprietary",
+        "telemetry": False,
         "team": "",
         "http_port": 8000,
         "python_image_version": "3.14",

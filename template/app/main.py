@@ -78,7 +78,7 @@ def create_app(settings: Settings, *given: EnvironmentSettings) -> FastAPI:
                 logger.info("The service has started.", environment=settings.environment)
                 yield
 
-    configure_logging(settings, *others)
+    configure_logging(settings, *others, processors=capabilities.log_processors())
     new_app = FastAPIOffline if settings.has_docs else without_docs
     app = new_app(
         title=settings.service_name,
@@ -88,6 +88,7 @@ def create_app(settings: Settings, *given: EnvironmentSettings) -> FastAPI:
         generate_unique_id_function=operation_id,
         responses=problems(500, 503),
         dependencies=[Depends(refuse_large_body), *capabilities.dependencies()],
+        **capabilities.arguments(state),
     )
     app.state = state
     app.include_router(health.router, tags=["health"])

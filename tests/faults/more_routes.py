@@ -44,9 +44,9 @@ async def tell_port(session: ReadSessionDep) -> int | None:
     return await session.scalar(text("SELECT inet_server_port()"))
 
 
-@router.get("/port-of-the-primary")
-async def tell_port_of_the_primary(session: PrimaryReadSessionDep) -> int | None:
-    return await session.scalar(text("SELECT inet_server_port()"))
+@router.get("/items-of-the-primary")
+async def list_items_of_the_primary(session: PrimaryReadSessionDep) -> list[str]:
+    return [item.name for item in (await service.list_items(session, limit=100)).items]
 
 
 @router.post("/sleep")

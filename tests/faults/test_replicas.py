@@ -1,6 +1,7 @@
 """Reads on a replica that goes away, lags, hangs, is the wrong one, and comes back."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ from tests.faults.replicas import (
     crashed,
     cut_off,
     lines,
+    paused,
     ports,
     read_only_from,
 )
@@ -259,6 +261,28 @@ def test_a_replica_that_is_away_is_asked_again_with_a_pause(
         figure("a replica that is away, asked twice", requests=requests, seconds=seconds)
 
     asyncio.run(campaign())
+
+
+def test_a_read_that_asks_for_the_primary_finds_what_the_replica_does_not_have_yet(
+    serve_reads: Serve, pair: tuple[FaultyPostgres, FaultyPostgres]
+) -> None:
+    _, standby = pair
+    service = serve_reads(postgres_replica_max_lag_seconds=60)
+
+    async def campaign() -> None:
+        name = f"{time.monotonic()}"
+        created = await ask(service.port, "POST", "/items", {"name": name})
+        on_the_replica = await ask(service.port, "GET", created.headers["location"])
+        on_the_primary = await ask(service.port, "GET", "/faults/items-of-the-primary")
+        write = await ask(service.port, "PATCH", created.headers["location"], {"name": name})
+
+        assert [created.status, on_the_replica.status, write.status] == [201, 404, 200]
+        assert name in json.loads(on_the_primary.body)
+        assert lines(service) == []
+        service.check_log([])
+
+    with paused(standby):
+        asyncio.run(campaign())
 
 
 def test_a_write_in_a_read_is_refused_by_the_replica(serve_reads: Serve) -> None:

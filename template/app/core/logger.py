@@ -29,8 +29,8 @@ SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso"),
 ]
-JSON = structlog.processors.JSONRenderer(serializer=_to_json)
-TEXT = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+JSON: Processor = structlog.processors.JSONRenderer(serializer=_to_json)
+TEXT: Processor = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 structlog.configure(
     processors=[
@@ -116,18 +116,20 @@ def _is_about_a_migration(record: logging.LogRecord) -> bool:
     return record.levelno > logging.INFO or record.msg.startswith("Running ")
 
 
-def configure_logging(settings: Settings, *others: EnvironmentSettings) -> None:
+def configure_logging(
+    settings: Settings, *others: EnvironmentSettings, processors: Iterable[Processor] = ()
+) -> None:
     """Send every record to stdout: ours, uvicorn's, SQLAlchemy's, Alembic's, and warnings.
 
-    JSON, or readable text on a developer's terminal; `log_format` overrides. The secrets of all
-    these settings are redacted. May be called again.
+    JSON, with what `processors` add, or readable text on a developer's terminal; `log_format`
+    overrides. The secrets of all these settings are redacted. May be called again.
     """
     pretty = settings.log_format == "pretty" or (
         settings.log_format == "auto"
         and settings.environment in ("local", "test")
         and sys.stdout.isatty()
     )
-    renderers = (_abbreviate, TEXT) if pretty else (_identify(settings), JSON)
+    renderers = [_abbreviate, TEXT] if pretty else [*processors, _identify(settings), JSON]
     formatter = RedactingFormatter(secrets_of(settings, *others), *renderers)
     handler = StdoutHandler()
     handler.setFormatter(formatter)

@@ -58,6 +58,16 @@ async def test_reads_go_to_the_replica_unless_they_ask_for_the_primary(pair: Dat
     assert [name == "replica" for name in names] == [True, False, True]
 
 
+async def test_a_read_of_the_replica_is_one_round_trip(pair: Database) -> None:
+    """The service asks how the replica is by another connection."""
+    process = await pair.read().scalar(text("SELECT pg_backend_pid()"))
+    last = await pair.read(primary=True).scalar(
+        text("SELECT query FROM pg_stat_activity WHERE pid = :process"), {"process": process}
+    )
+
+    assert last == "SELECT pg_backend_pid()"
+
+
 async def test_reads_go_to_the_primary_while_the_replica_has_a_problem(
     pair: Database, replica: Replica
 ) -> None:

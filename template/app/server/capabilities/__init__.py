@@ -5,6 +5,8 @@ A module may offer
 - `Settings`, its own, a subclass of `EnvironmentSettings`: `app.state.settings_of(Settings)`;
 - `dependencies`, FastAPI's, for every route;
 - `add_middleware(app)`, called before the service adds its own, which are outside of it;
+- `arguments(state)`, more arguments of `FastAPI(...)`; it may keep something in `app.state`;
+- `log_processors`, structlog's, for every line of JSON;
 - `lifespan(app)`, an async context manager that is open while the service runs.
 """
 
@@ -16,8 +18,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.params import Depends
+from structlog.typing import Processor
 
 from app.core.config import EnvironmentSettings, load_settings
+from app.server.state import ServiceState
 
 
 def complete(given: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
@@ -32,6 +36,14 @@ def settings_classes() -> list[type[EnvironmentSettings]]:
 
 def dependencies() -> list[Depends]:
     return [each for offered in _offers("dependencies") for each in offered]
+
+
+def arguments(state: ServiceState) -> dict[str, Any]:
+    return {name: each for offer in _offers("arguments") for name, each in offer(state).items()}
+
+
+def log_processors() -> list[Processor]:
+    return [each for offered in _offers("log_processors") for each in offered]
 
 
 def add_middleware(app: FastAPI) -> None:
