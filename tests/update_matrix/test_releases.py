@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jinja2 import Environment, StrictUndefined
 
 from fleet import changelog
 from tests.support import history, services
@@ -38,6 +40,18 @@ def test_recorded_answers_are_accepted_as_they_are(
 
     now = history.answers_in(service / ".copier-answers.yml")
     assert {name: now[name] for name in answers} == answers
+
+
+@pytest.mark.parametrize("answers", RECORDED)
+def test_what_is_left_out_is_known_from_the_answers_of_every_release(
+    answers: dict[str, Any],
+) -> None:
+    """`copier update` asks for it with the answers of the old version alone."""
+    configuration = yaml.safe_load((services.ROOT / "copier.yml").read_text())
+    environment = Environment(undefined=StrictUndefined)
+
+    for pattern in configuration["_exclude"]:
+        environment.from_string(pattern).render(**answers, _copier_operation="update")
 
 
 def test_every_release_is_in_the_history_and_the_tags_point_at_it() -> None:
