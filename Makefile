@@ -4,8 +4,8 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run
 SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver \
 	podman buildah runc iptables debootstrap catatonit netavark aardvark-dns
-# Not installed: its service would listen on port 80.
-UNPACKED_PACKAGE := nginx
+# Not installed: their services would listen on ports.
+UNPACKED_PACKAGES := nginx prometheus
 export UV
 
 .DEFAULT_GOAL := help
@@ -54,9 +54,9 @@ release: $(UV) ## Prepare a release in the working tree (make release VERSION=1.
 
 build/debian:
 	@rm -rf $@.part && mkdir -p $@.part
-	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGE) || \
-		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGE); }; }
-	@dpkg --extract $@.part/*.deb $@.part && mv $@.part $@
+	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGES) || \
+		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGES); }; }
+	@for package in $@.part/*.deb; do dpkg --extract $$package $@.part || exit 1; done; mv $@.part $@
 
 # Finds what keeps people from using a page.
 build/axe:
