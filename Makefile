@@ -5,7 +5,7 @@ RUN := $(UV) run
 SYSTEM_PACKAGES := postgresql-15 chromium chromium-driver \
 	podman buildah runc iptables debootstrap catatonit netavark aardvark-dns
 # Not installed: their services would listen. The last one is a library of PgBouncer's.
-UNPACKED_PACKAGES := nginx pgbouncer libc-ares2
+UNPACKED_PACKAGES := nginx prometheus pgbouncer libc-ares2
 # A root with a Python that refuses `pip install`, and has no venv.
 ROOT_PACKAGES := bash ca-certificates coreutils dash git make python3-pip sed
 export UV
@@ -58,7 +58,7 @@ build/debian: Makefile
 	@rm -rf $@.part && mkdir -p $@.part
 	@cd $@.part && { apt-get download --quiet $(UNPACKED_PACKAGES) || \
 		{ apt-get update --quiet && apt-get download --quiet $(UNPACKED_PACKAGES); }; }
-	@for package in $@.part/*.deb; do dpkg --extract $$package $@.part; done
+	@for package in $@.part/*.deb; do dpkg --extract $$package $@.part || exit 1; done
 	@rm -rf $@ && mv $@.part $@
 
 # PgBouncer of the next Debian, with all of its libraries.

@@ -20,7 +20,7 @@ ALWAYS, FULL = mutations.read(Path(__file__).with_name("mutations.toml"))
 
 
 # Which answers bring the files whose path has this part.
-ANSWERS = {"auth": {"auth": "oidc"}}
+ANSWERS: dict[str, dict[str, object]] = {"auth": {"auth": "oidc"}, "telemetry": {"telemetry": True}}
 
 
 def answers_of(mutation: Mutation) -> dict[str, object]:

@@ -50,7 +50,7 @@ def add_routes(app: FastAPI) -> None:
 async def carry_secrets(client: AsyncClient) -> None:
     """In every part of a request, through every kind of error."""
     headers = {
-        "Authorization": f"Bearer {secret()}",
+        "Proxy-Authorization": f"Bearer {secret()}",
         "Cookie": f"session={secret()}",
         "User-Agent": secret(),
         "Host": f"{secret()}.example.org",
@@ -70,6 +70,7 @@ async def carry_secrets(client: AsyncClient) -> None:
         await client.post(
             f"/things/{name}", json={"key": secret(), secret(): ""}, headers=headers, params=query
         )
+    await client.get("/things/x", headers={"Authorization": f"Bearer {secret()}"})
     await client.post("/things/x", content='{"' + secret(), headers=headers)
     await client.post(f"/things/{secret()}%00", json={})
     for kind in ("app", "http", "runtime"):
