@@ -41,6 +41,8 @@ FILES = template_files()
 RENDERED = [file for file in FILES if file.endswith(".jinja")]
 # Without it, git would obey the file here.
 NEEDS_THE_SUFFIX = {".gitignore.jinja"}
+# Copied as they are: Grafana and Prometheus fill their braces in.
+OTHER_TEMPLATES = "ops/"
 
 
 def texts(value: object) -> Iterator[str]:
@@ -87,6 +89,9 @@ def test_undefined_variables_are_errors_and_tags_leave_no_lines(
 def test_a_file_has_valid_jinja_or_none(jinja: SandboxedEnvironment, file: str) -> None:
     text = (TEMPLATE / file).read_text()
 
+    if file.startswith(OTHER_TEMPLATES):
+        assert file not in RENDERED
+        return
     if file not in RENDERED:
         assert re.findall(r"(?<!\$)\{\{.*|\{%.*|\{#.*", text) == []
         return
@@ -131,7 +136,7 @@ def test_block_tags_stand_in_two_files_and_are_few() -> None:
 
     with_tags = {file for file, count in tags.items() if count}
     assert with_tags <= {"README.md.jinja", "pyproject.toml.jinja"}
-    assert sum(tags.values()) <= 10
+    assert sum(tags.values()) <= 18  # two for each answer that adds packages or a page
 
 
 def test_at_most_one_file_in_five_is_rendered() -> None:

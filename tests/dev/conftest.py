@@ -72,7 +72,9 @@ class Held:
 class Service:
     def __init__(self, root: Path) -> None:
         self.root = root
-        shutil.copytree(DEV, root / "dev", ignore=shutil.ignore_patterns("__pycache__"))
+        # Without what answers add: the issuer and the worker.
+        left_out = shutil.ignore_patterns("__pycache__", "issuer.py", "worker.py")
+        shutil.copytree(DEV, root / "dev", ignore=left_out)
         hidden = ("PG", "POSTGRES_URL", "DATABASE_URL", "ENV_FILE")
         self.env = {
             name: value for name, value in os.environ.items() if not name.startswith(hidden)

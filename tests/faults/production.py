@@ -68,15 +68,16 @@ class Production:
         settings: dict[str, object],
         *,
         app: str,
-        database_url: str,
+        database_url: str = "",
     ) -> Iterator["Service"]:
+        """The service on `url`, whose tests use `database_url` where `url` is a pooler's."""
         shutil.copy2(MORE_ROUTES, self.folder)
         port = free_port()
         given = {name.upper(): str(value) for name, value in settings.items()}
         environment = self.environment(POSTGRES_URL=url, **given)
         with serving(self.command(app, port), self.folder, environment, port, logs) as served:
             served.wait_until_it_answers("/health/live")
-            yield Service(served, database_url)
+            yield Service(served, database_url or url)
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,38 @@ def test_renovate_updates_the_template_and_leaves_alone_what_the_template_brings
     disabled = [
         set(rule["matchFileNames"])
         for rule in configuration["packageRules"]
-        if rule.get("enabled") is False
+        if rule.get("enabled") is False and "matchUpdateTypes" not in rule
     ]
 
     assert configuration["copier"] == {"enabled": True}
-    assert disabled == [{*workflows, ".gitlab-ci.yml", "Dockerfile", "compose.yaml"}]
+    assert disabled == [{*workflows, ".gitlab-ci.yml", "compose.yaml"}]
     assert {file for file in disabled[0] if not (github / file).exists()} == {".gitlab-ci.yml"}
     assert (gitlab / ".gitlab-ci.yml").exists()
+
+
+def test_renovate_pins_the_image_of_python_and_leaves_its_tag_to_the_answers(
+    render: Render,
+) -> None:
+    configuration = json.loads((render() / "renovate.json").read_text())
+
+    rules = [
+        {name: value for name, value in rule.items() if name != "description"}
+        for rule in configuration["packageRules"]
+        if rule.get("matchFileNames") == ["Dockerfile"]
+    ]
+
+    assert rules == [
+        {
+            "matchFileNames": ["Dockerfile"],
+            "matchUpdateTypes": ["major", "minor", "patch"],
+            "enabled": False,
+        },
+        {
+            "matchFileNames": ["Dockerfile"],
+            "matchPackageNames": ["!ghcr.io/astral-sh/uv"],
+            "pinDigests": True,
+        },
+    ]
 
 
 def test_renovate_leaves_the_ranges_of_pyproject_alone_and_renews_the_lock_file(
