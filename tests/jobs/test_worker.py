@@ -140,7 +140,7 @@ def test_a_worker_is_told_of_a_job_at_once_though_it_polls_seldom(lamps: Lamps) 
 
 @pytest.mark.parametrize("way", ["polls", "listens past it"])
 def test_behind_a_pooler_a_worker_polls_or_listens_past_it(lamps: Lamps, way: str) -> None:
-    """The setting alone: what a pooler does to connections, `tests/faults` tries with PgBouncer."""
+    """By the setting alone: this worker's database is not behind a pooler."""
     settings = {"POSTGRES_POOLER": "transaction", "JOBS_POLL_SECONDS": "0.2"}
     if way != "polls":
         settings |= {"JOBS_POLL_SECONDS": "60", "JOBS_LISTEN_URL": lamps.url}

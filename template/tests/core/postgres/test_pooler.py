@@ -36,10 +36,15 @@ async def pooled(
         if request.param:
             for name, value in LIMITS.items():
                 await alter(settings, f"SET {name} = '{value}'")
-        told = {"postgres_pooler": "transaction"}
-        yield settings.model_copy(
-            update={**told, "postgres_pooler_prepared_statements": request.param}
-        )
+        told: dict[str, object] = {
+            "postgres_pooler": "transaction",
+            "postgres_pooler_prepared_statements": request.param,
+            # A service may have other limits.
+            "postgres_statement_timeout_seconds": 10,
+            "postgres_lock_timeout_seconds": 3,
+            "postgres_idle_in_transaction_timeout_seconds": 30,
+        }
+        yield settings.model_copy(update=told)
 
 
 async def alter(settings: Settings, change: str) -> None:
