@@ -94,8 +94,8 @@ def test_the_image_runs_the_command_of_make_serve(render: Render) -> None:
     served = re.findall(r"uvicorn app\.main:app .*", recipe.stdout)
 
     assert [shlex.split(command) for command in served] == [image_command(service)]
-    [log] = re.findall(r"UVICORN_LOG_CONFIG=\S+", recipe.stdout)
-    assert f"    {log} \\\n" in (service / "Dockerfile").read_text()
+    [log] = re.findall(r"UVICORN_LOG_CONFIG := (\S+)", (service / "Makefile").read_text())
+    assert f"    UVICORN_LOG_CONFIG={log} \\\n" in (service / "Dockerfile").read_text()
 
 
 def test_the_health_check_of_compose_is_that_of_the_image_but_asks_for_readiness(

@@ -7,6 +7,7 @@ It runs in the service's environment, not in this repository's: tests serve it, 
 import asyncio
 import gc
 import time
+import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -45,9 +46,9 @@ async def tell_port(session: ReadSessionDep) -> int | None:
     return await session.scalar(text("SELECT inet_server_port()"))
 
 
-@router.get("/items-of-the-primary")
-async def list_items_of_the_primary(session: PrimaryReadSessionDep) -> list[str]:
-    return [item.name for item in (await service.list_items(session, limit=100)).items]
+@router.get("/items-of-the-primary/{item_id}")
+async def get_item_of_the_primary(session: PrimaryReadSessionDep, item_id: uuid.UUID) -> str:
+    return (await service.get_item(session, item_id)).name
 
 
 @router.post("/sleep")

