@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import database, migrated_server, postgres, serve
+from tests.faults.conftest import database, migrated_server, pooler, postgres, release, serve
 from tests.faults.production import Production
 from tests.support.services import render
 from tests.support.serving import clean_environment
 
-__all__ = ["database", "migrated_server", "postgres", "serve"]
+__all__ = ["database", "migrated_server", "pooler", "postgres", "release", "serve"]
 
 
 @pytest.fixture(scope="session")

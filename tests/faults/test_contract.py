@@ -25,6 +25,7 @@ NOT_MEANT = {
     "test_a_connection_that_the_server_closed_is_replaced": "the connection is the pooler's",
     "test_a_burst_of_reads_finds_the_connections_of_the_last_one": "it has fewer connections",
     "test_a_read_is_one_round_trip": "the server sees the pooler's last statement",
+    "test_a_read_of_the_replica_is_one_round_trip": "the same",
     "test_a_503_takes_600_bytes_of_log": "another SQLSTATE tells that a server has gone",
     "test_a_role_that_may_not_read_the_revision_is_told_so": "it enters as another role",
     "test_the_example_env_file_tells_the_defaults": "these settings are others",

@@ -188,7 +188,7 @@ async def guard(data: dict[str, str]) -> None: ...
 # What is closed is no answer to what was sent.
 CLOSED = """
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
+expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "412", "422"]
 [checks.negative_data_rejection]
 expected-statuses = ["4xx"]
 """
