@@ -3,13 +3,15 @@
 None is installed: `make test-system` unpacks Debian's, and that of the next Debian beside it.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,10 +144,7 @@ class Pooler:
             self.process = None
 
     def revive(self) -> None:
-        """Start it again, as a supervisor does, if it has ended.
-
-        PgBouncer 1.18 does, by "bad client state", when it cancels requests of a frozen Postgres.
-        """
+        """Start it again if it has ended."""
         if self.process is not None and self.process.poll() is not None:
             self.process = None
             self.start()
@@ -166,3 +165,24 @@ def pooled(release: Release, postgres: FaultyPostgres, database: str) -> Iterato
             yield pooler
         finally:
             pooler.stop()
+
+
+@asynccontextmanager
+async def supervised(pooler: Pooler | None) -> AsyncIterator[None]:
+    """Whenever the pooler ends, it is started again.
+
+    PgBouncer 1.18 ends by "bad client state" when it cancels requests of a frozen Postgres.
+    """
+
+    async def supervise(pooler: Pooler) -> None:
+        while True:
+            await asyncio.to_thread(pooler.revive)
+            await asyncio.sleep(0.05)
+
+    supervisor = asyncio.create_task(supervise(pooler)) if pooler else None
+    try:
+        yield
+    finally:
+        if supervisor:
+            supervisor.cancel()
+            await asyncio.wait([supervisor])

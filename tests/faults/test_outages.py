@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.client import Answer, Load, ask, check_writes, eventually, load
 from tests.faults.conftest import Serve, through_poolers
-from tests.faults.poolers import QUERY_WAIT_SECONDS, Pooler
+from tests.faults.poolers import QUERY_WAIT_SECONDS, Pooler, supervised
 from tests.faults.postgres import FAST, IMMEDIATE, FaultyPostgres
 from tests.faults.production import Service
 from tests.support.figures import figure
@@ -211,7 +211,7 @@ def test_a_network_that_dies_is_a_503_and_no_hang(
     service = serve(postgres_statement_timeout_seconds=statement_timeout)
 
     async def campaign() -> None:
-        async with load(service.port) as running:
+        async with supervised(pooler), load(service.port) as running:
             await running.until_served()
             with postgres.frozen():
                 frozen = time.monotonic()
@@ -221,8 +221,6 @@ def test_a_network_that_dies_is_a_503_and_no_hang(
                     lambda: sum(a.ended > frozen + 1 for a in running.failed) >= 8,
                     "every client has an answer",
                 )
-            if pooler:
-                await asyncio.to_thread(pooler.revive)
             seconds = await recovery(running, returned=time.monotonic())
 
         slowest = max(answer.seconds for answer in running.answers)
