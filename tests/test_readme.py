@@ -127,7 +127,9 @@ def named_targets(readme: str) -> set[str]:
 
 def targets(makefile: Path) -> list[str]:
     """The names of the rules, files that rules make excepted."""
-    names: list[str] = re.findall(r"^([a-z][a-z-]*):", makefile.read_text(), re.MULTILINE)
+    names: list[str] = re.findall(
+        r"^([a-z][a-z-]*):(?! export )", makefile.read_text(), re.MULTILINE
+    )
     return names
 
 
