@@ -1,10 +1,11 @@
 """What befalls a replica, and what a service with one does and says."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from tests.faults.client import Answer, Load, eventually
+from tests.faults.client import Answer, Load, ask, eventually, load
 from tests.faults.postgres import FAST, IMMEDIATE, FaultyPostgres
 from tests.faults.production import Service
 from tests.support.serving import sql
@@ -77,3 +78,24 @@ async def read_only_from(server: FaultyPostgres, running: Load) -> None:
         return ports(running.answers, since) == {server.port}
 
     await eventually(is_read, f"all reads are served by port {server.port}")
+
+
+async def outage(
+    service: Service, primary: FaultyPostgres, standby: FaultyPostgres, fault: Fault
+) -> tuple[Load, float, float]:
+    """The load, and the seconds until all reads had left the standby, and were back."""
+    async with load(service.port, read="/faults/port") as running:
+        await read_only_from(standby, running)
+        broken = fault(standby)
+        began = time.monotonic()
+        await asyncio.to_thread(broken.__enter__)
+        await read_only_from(primary, running)
+        left_after = time.monotonic() - began
+        await eventually(lambda: [line[1] for line in lines(service)][-1:] == [LEFT], LEFT)
+        ready = await ask(service.port, "GET", "/health/ready")
+        await asyncio.to_thread(broken.__exit__, None, None, None)
+        returned = time.monotonic()
+        await read_only_from(standby, running)
+        used_after = time.monotonic() - returned
+    assert ready.status == 200
+    return running, left_after, used_after

@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.client import Answer, ask, ask_at_once, eventually
 from tests.faults.commit_cutter import WAYS, CommitCutter
-from tests.faults.conftest import Serve
+from tests.faults.conftest import Serve, through_poolers
 from tests.faults.postgres import FaultyPostgres
 from tests.faults.production import Service
 from tests.support.figures import figure
@@ -154,6 +154,7 @@ def test_a_hundred_requests_at_once_with_one_key_write_one_row(serve: Serve, ful
     asyncio.run(campaign())
 
 
+@through_poolers
 @pytest.mark.parametrize("pool", [1, 3, 10])
 def test_of_a_hundred_changes_of_one_version_one_is_made(
     serve: Serve, full: bool, pool: int

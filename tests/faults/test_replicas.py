@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.address import Address
-from tests.faults.client import Answer, Load, ask, eventually, load
+from tests.faults.client import Answer, ask, eventually, load
 from tests.faults.conftest import Serve
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
@@ -16,10 +16,10 @@ from tests.faults.replicas import (
     FAULTS,
     LEFT,
     USED,
-    Fault,
     crashed,
     cut_off,
     lines,
+    outage,
     paused,
     ports,
     read_only_from,
@@ -54,26 +54,6 @@ def serve_reads(serve: Serve, pair: tuple[FaultyPostgres, FaultyPostgres]) -> Se
         return serve(primary.url("service"), **settings)
 
     return serve_reads
-
-
-async def outage(
-    service: Service, primary: FaultyPostgres, standby: FaultyPostgres, fault: Fault
-) -> tuple[Load, float, float]:
-    """The load, and the seconds until all reads had left the standby, and were back."""
-    async with load(service.port, read="/faults/port") as running:
-        await read_only_from(standby, running)
-        broken = fault(standby)
-        began = time.monotonic()
-        await asyncio.to_thread(broken.__enter__)
-        await read_only_from(primary, running)
-        left_after = time.monotonic() - began
-        ready = await ask(service.port, "GET", "/health/ready")
-        await asyncio.to_thread(broken.__exit__, None, None, None)
-        returned = time.monotonic()
-        await read_only_from(standby, running)
-        used_after = time.monotonic() - returned
-    assert ready.status == 200
-    return running, left_after, used_after
 
 
 def test_a_replica_that_is_away_or_behind_is_left_for_the_primary_until_it_is_back(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapper, RelationshipProperty
 from starlette.requests import HTTPConnection
 
-from app.core import callbacks
+from app.core import callbacks, read_session
 from app.core.config import Settings
 from app.core.engine import open_engine
 from app.core.postgres.sqlstate import RETRYABLE, sqlstate
@@ -24,6 +24,7 @@ from app.core.watch import watch_servers
 
 T = TypeVar("T")
 after_commit = callbacks.add_callback
+session_factory = read_session.session_factory
 
 
 class Base(DeclarativeBase):
@@ -98,11 +99,6 @@ class Database:
                     raise
             await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # no secret
             attempt += 1
-
-
-def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[AsyncSession]:
-    """Sessions without autoflush, whose objects stay readable after the commit."""
-    return async_sessionmaker(engine, autoflush=False, expire_on_commit=False, **options)
 
 
 @asynccontextmanager

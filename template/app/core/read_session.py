@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, inspect, select
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.core.postgres.sqlstate import is_stale_statement
@@ -75,6 +76,11 @@ class ReadSession(Session):
             return method(*arguments, **options)
         finally:
             transaction.close()
+
+
+def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[AsyncSession]:
+    """Sessions without autoflush, whose objects stay readable after the commit."""
+    return async_sessionmaker(engine, autoflush=False, expire_on_commit=False, **options)
 
 
 @cache

@@ -13,20 +13,21 @@ from sqlalchemy import Engine, Row, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import SessionTransaction
 
 from app.core.config import Settings
 from app.core.engine import LostConnectionError
 from app.core.logger import logger
 from app.core.postgres.hosts import Hosts
+from app.core.postgres.revisions import NotReadyError
 from app.core.postgres.sqlstate import RETRYABLE, sqlstate
 from app.core.postgres.standby import RecoveryConflictError
-from app.core.read_session import ReadSession
+from app.core.read_session import ReadSession, session_factory
 
 T = TypeVar("T")
-# Full; shutting down; without a table or column that is on its way.
-FAULTS = ("53", "57P", "42")
+# Cut off by a pooler; full; shutting down; without a table or column that is on its way.
+FAULTS = ("08", "53", "57P", "42")
 
 
 class Replica:
@@ -40,13 +41,8 @@ class Replica:
         self.max_lag = settings.postgres_replica_max_lag_seconds
         self.engine, self.fallback = engine.sync_engine, fallback.sync_engine
         self.hosts = hosts
-        self.async_session_factory = async_sessionmaker(
-            engine,
-            sync_session_class=ReplicaSession,
-            replica=self,
-            autobegin=False,
-            autoflush=False,
-            expire_on_commit=False,
+        self.async_session_factory = session_factory(
+            engine, sync_session_class=ReplicaSession, autobegin=False, replica=self
         )
         self.problem: str | None = "It was not asked yet."
         self.left_at: float | None = None
@@ -68,7 +64,7 @@ class Replica:
         """Whether the same read may succeed on the primary."""
         if isinstance(error, PoolTimeoutError):
             return self.problem is not None
-        lost = isinstance(error, LostConnectionError | InterfaceError)
+        lost = isinstance(error, LostConnectionError | InterfaceError | NotReadyError)
         if lost or getattr(error, "connection_invalidated", False):
             self.doubted.set()
             return True

@@ -14,6 +14,7 @@ from app.core.config import Settings
 from app.core.engine import open_engine
 from app.core.logger import logger
 from app.core.postgres.hosts import Hosts, each_host
+from app.core.postgres.revisions import NotReadyError
 from app.core.replica import Replica
 
 WATCH_SECONDS = 0.5
@@ -76,6 +77,8 @@ class ReplicaWatch(Watch):
                 await asyncio.sleep(WATCH_SECONDS / 5)  # what was written just now is on its way
                 problem = replica.judge(await self.ask())
             replica.tell(problem)
+        except NotReadyError as error:
+            replica.tell(str(error))
         except Exception as error:  # whatever it is, reads have to go somewhere
             replica.tell("It does not answer.", error=repr(error.__cause__ or error))
 

@@ -1,12 +1,14 @@
 """Which answers are kept, for how long, and what the routes say of their keys."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from httpx2 import AsyncClient
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Base, Database, SessionDep
@@ -81,6 +83,15 @@ async def test_every_answer_but_a_refusal_is_kept_as_it_is(
     assert ("Idempotent-Replayed" in answers[1].headers, await count_keys(database)) == (kept, kept)
 
 
+async def test_a_key_costs_two_statements(
+    shop: AsyncClient, assert_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with assert_queries(1):
+        await shop.post("/counted-things/answers/empty")
+    with assert_queries(1 + 2):
+        await shop.post("/counted-things/answers/empty", headers=KEY)
+
+
 @pytest.mark.parametrize("how", ["stream", "too large"])
 async def test_an_answer_that_cannot_be_kept_is_rolled_back(
     shop: AsyncClient, database: Database, how: str
@@ -108,6 +119,22 @@ async def test_a_sweep_deletes_the_oldest_keys(shop: AsyncClient, database: Data
 
     assert swept == [3, 1, 0]
     assert ["Idempotent-Replayed" in answer.headers for answer in (again, anew)] == [True, False]
+
+
+async def test_two_sweeps_at_once_do_not_wait_for_each_other(committing_app: FastAPI) -> None:
+    database: Database = committing_app.state.database
+    async with database.engine.begin() as connection:
+        await connection.run_sync(lambda sync: KEYS.create(sync, checkfirst=True))
+        keys = [{"id": bytes([number]), "request": b""} for number in range(3)]
+        await connection.execute(insert(KEYS), keys)
+
+    async with database.session() as first, database.session() as second:
+        swept = [
+            await sweep(session, age=timedelta(0), limit=limit)
+            for session, limit in ((first, 2), (second, 3))
+        ]
+
+    assert swept == [2, 1]
 
 
 async def test_keys_are_described(shop: AsyncClient) -> None:

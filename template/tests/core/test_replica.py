@@ -5,19 +5,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.testing import capture_logs
 
 from app.core.config import Settings
-from app.core.database import Database, open_database
+from app.core.database import Database, PrimaryReadSessionDep, ReadSessionDep, open_database
 from app.core.engine import LostConnectionError
 from app.core.postgres.hosts import Hosts
 from app.core.postgres.standby import RecoveryConflictError
 from app.core.replica import Replica
+from app.main import create_app
 
 NAME = text("SELECT current_setting('application_name')")
+CONFLICT = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$")
 Told = namedtuple("Told", ["is_standby", "cluster", "database", "position"])
 
 
@@ -56,6 +59,29 @@ async def test_reads_go_to_the_replica_unless_they_ask_for_the_primary(pair: Dat
         names.append(await session.scalar(NAME))
 
     assert [name == "replica" for name in names] == [True, False, True]
+
+
+async def test_a_route_may_read_on_the_primary_and_a_conflict_is_told(
+    with_replica: Settings, pair: Database
+) -> None:
+    app = create_app(with_replica)
+    app.state.database = pair
+
+    @app.get("/servers")
+    async def servers(read: ReadSessionDep, primary: PrimaryReadSessionDep) -> list[bool]:
+        return [await session.scalar(NAME) == "replica" for session in (read, primary)]
+
+    @app.get("/conflicts")
+    async def conflict(session: ReadSessionDep) -> None:
+        async with session.begin():
+            await session.execute(CONFLICT)
+
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        asked, refused = await client.get("/servers"), await client.get("/conflicts")
+
+    assert asked.json() == [True, False]
+    sentence = "The replica cancelled this read to follow the primary. Try again."
+    assert (refused.status_code, refused.json()["detail"]) == (503, sentence)
 
 
 async def test_a_read_of_the_replica_is_one_round_trip(pair: Database) -> None:
@@ -100,6 +126,7 @@ async def test_without_fallback_a_read_fails_while_the_replica_has_a_problem(
 ON_THE_REPLICA = "IF current_setting('application_name') = 'replica' THEN {}; END IF"
 OF_ITS_OWN = {
     "it shuts down": "PERFORM pg_terminate_backend(pg_backend_pid())",
+    "a pooler cuts it off": "RAISE EXCEPTION USING ERRCODE = '08P01'",
     "it is full": "RAISE EXCEPTION USING ERRCODE = '53300'",
     "a conflict with its recovery": "RAISE EXCEPTION USING ERRCODE = '40001'",
     "a deadlock with its recovery": "RAISE EXCEPTION USING ERRCODE = '40P01'",
@@ -130,11 +157,9 @@ async def test_a_read_that_takes_too_long_is_not_repeated(pair: Database) -> Non
 
 
 async def test_a_transaction_is_not_repeated_and_its_conflict_is_told(pair: Database) -> None:
-    conflict = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$")
-
     async with pair.read() as session, session.begin():
         with pytest.raises(RecoveryConflictError) as error:
-            await session.execute(conflict)
+            await session.execute(CONFLICT)
 
     assert str(error.value) == "The replica cancelled this read to follow the primary."
 

@@ -145,6 +145,63 @@ async def test_what_the_server_did_not_get_is_told_and_nothing_is_served(
     assert refused.status_code == 503
 
 
+@pytest.mark.parametrize("pooled", [True], indirect=True)
+async def test_what_the_pooler_of_a_replica_loses_is_told(pooled: Settings) -> None:
+    await alter(pooled, "RESET lock_timeout")
+    there = {"postgres_replica_url": pooled.postgres_url}
+
+    async with open_database(pooled.model_copy(update=there)) as database:
+        assert database.replica is not None
+        told = database.replica.problem
+
+    assert told == (
+        "The pooler leaves the server with lock_timeout 0: docs/pooler.md has the way out."
+    )
+
+
+@pytest.mark.parametrize("pooled", [True], indirect=True)
+async def test_a_limit_of_the_role_may_be_stricter(pooled: Settings) -> None:
+    await alter(pooled, "SET lock_timeout = 500")
+
+    async with open_database(pooled) as database:
+        assert await database.read().scalar(text("SHOW lock_timeout")) == "500ms"
+
+
+@pytest.mark.parametrize("pooled", [False], indirect=True)
+async def test_settings_that_do_not_come_with_begin_are_told(
+    pooled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = asyncpg.Connection.execute
+
+    async def cut(self: asyncpg.Connection, query: str, *arguments: Any, **options: Any) -> Any:
+        return await execute(self, query.partition(";")[0], *arguments, **options)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", cut)
+    async with open_database(pooled) as database:
+        with pytest.raises(NotReadyError) as error:
+            await database.read().execute(text("SELECT 1"))
+
+    lost = ("statement_timeout 0", "lock_timeout 0", "transaction_read_only off")
+    assert [setting for setting in lost if setting not in str(error.value)] == []
+
+
+@pytest.mark.parametrize("pooled", [True], indirect=True)
+async def test_a_pooler_that_does_not_track_statements_is_told(
+    pooled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server that knows the statement is not the one that the client was told of."""
+    monkeypatch.setattr(asyncpg.Connection, "get_server_pid", lambda _: 1)
+
+    async with open_database(pooled) as database:
+        with pytest.raises(NotReadyError) as error:
+            await database.read().execute(text("SELECT 1"))
+
+    assert str(error.value) == (
+        "The pooler leaves the server with prepared statements of all clients:"
+        " docs/pooler.md has the way out."
+    )
+
+
 @pytest.mark.parametrize("where", ["", " in options"])
 def test_what_a_pooler_refuses_is_told(where: str) -> None:
     error = asyncpg.ProtocolViolationError(f"unsupported startup parameter{where}: search_path")
