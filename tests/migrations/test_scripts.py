@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from tests.migrations.project import Project
+from tests.support.markdown import blocks, section
 from tests.support.serving import sql
 
 pytestmark = pytest.mark.slow
@@ -37,6 +38,13 @@ async def main() -> None:
 if __name__ == "__main__":
     asyncio.run(main())
 """
+KEYS = """
+    INSERT INTO idempotency_key (id, request, created_at)
+    SELECT decode(lpad(n::text, 8, '0'), 'hex'), '', now() - CASE WHEN n <= 2500
+        THEN interval '25 hours' ELSE interval '23 hours' END
+    FROM generate_series(1, 2502) AS n
+"""
+IDS = "SELECT encode(id, 'hex') FROM idempotency_key ORDER BY id"
 
 
 def type_in_shell(project: Project, text: str) -> str:
@@ -83,4 +91,18 @@ def test_a_script_runs_by_make_and_by_python(project: Project) -> None:
 
     assert sql(project.url, "SELECT name FROM item ORDER BY name") == [("chair",), ("lamp",)]
     assert "Name a module of app/scripts: make run SCRIPT=backfill\n" in unnamed
+    project.run("mypy")
+
+
+def test_the_documented_script_forgets_the_keys_of_yesterday(project: Project) -> None:
+    project.make("migrate")
+    page = (project.folder / "docs" / "writes.md").read_text()
+    [script] = blocks(section(page, "Requests that may be repeated"), "python")[1:]
+    (project.folder / "app" / "scripts" / "sweep_keys.py").write_text(script)
+    sql(project.url, KEYS)
+
+    project.make("run", "SCRIPT=sweep_keys")
+    project.run("app.scripts.sweep_keys")  # which finds nothing
+
+    assert sql(project.url, IDS) == [("00002501",), ("00002502",)]
     project.run("mypy")
