@@ -45,6 +45,23 @@ def test_every_contender_does_the_work_and_is_measured(
 
 
 @pytest.mark.slow
+@pytest.mark.system
+def test_the_cost_of_a_pooler_is_measured(
+    render: Render, environment: Environment, tmp_path: Path
+) -> None:
+    service = Path(shutil.copytree(render(), tmp_path / "my-service"))
+    (service / ".venv").symlink_to(environment.folder)
+
+    command = [sys.executable, "-m", "benchmarks.poolers", "--size=smoke", f"--service={service}"]
+    run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+
+    head, _, *rows = run.stdout.splitlines()
+    assert head == "|  | PgBouncer 1.24, 2 | PgBouncer 1.18, 2 |"
+    ratios = [re.fullmatch(r"\| (\w+ one) \| \d\.\d\d \| \d\.\d\d \|", row) for row in rows]
+    assert [ratio and ratio[1] for ratio in ratios] == ["GET one", "POST one"]
+
+
+@pytest.mark.slow
 def test_the_start_of_a_service_does_not_pay_for_alembic(
     service: Path, environment: Environment
 ) -> None:
