@@ -41,12 +41,20 @@ class RequireToken:
 
 
 def is_public(service: FastAPI, scope: Scope) -> bool:
-    """Whether the handler that will be chosen is marked: the first one that matches wholly."""
+    """Whether the handler that will be chosen is marked: the first one that matches wholly.
+
+    Where the path has handlers for other methods alone, whether all of them are: a 405 then tells
+    nobody what is closed.
+    """
+    of_other_methods = []
     for route in iter_route_contexts(service.routes):
         match, child_scope = route.matches(scope)
+        is_open = is_marked(child_scope.get("endpoint"))
         if match is Match.FULL:
-            return is_marked(child_scope.get("endpoint"))
-    return False
+            return is_open
+        if match is Match.PARTIAL:
+            of_other_methods.append(is_open)
+    return bool(of_other_methods) and all(of_other_methods)
 
 
 def is_marked(endpoint: object) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
@@ -50,10 +51,9 @@ def signed_by_the_public_key(issuer: Issuer) -> str:
     return f"{content}.{b64(hmac.digest(secret, content.encode(), 'sha256'))}"
 
 
-def signed_by_another(issuer: Issuer, **header: Any) -> str:
+def signed_by_another(issuer: Issuer) -> str:
     """By a key of the attacker, under the name of the issuer's."""
-    key = new_key(str(issuer.key.kid))
-    return Issuer(key).token(header=header)
+    return Issuer(new_key(str(issuer.key.kid))).token()
 
 
 def bringing_its_key(issuer: Issuer) -> str:
@@ -118,7 +118,8 @@ ATTACKS: dict[str, tuple[Callable[[Issuer], str], str]] = {
     "no audiences": (valid_but(aud=[]), OTHER_AUDIENCE),
     "an ID token": (header_with(typ="JWT"), NOT_ACCESS),
     "no type": (header_with(typ=None), NOT_ACCESS),
-    "a type of another type": (header_with(typ="x/at+jwt"), NOT_ACCESS),
+    "another type": (header_with(typ="x/at+jwt"), NOT_ACCESS),
+    "a type that is a number": (header_with(typ=7), NOT_ACCESS),
     "an ID token that says at+jwt": (valid_but(at_hash="x"), NOT_ACCESS),
     "an ID token of Keycloak": (valid_but(typ="ID"), NOT_ACCESS),
     "an ID token of Cognito": (valid_but(token_use="id"), NOT_ACCESS),  # noqa: S106
@@ -137,16 +138,9 @@ ATTACKS: dict[str, tuple[Callable[[Issuer], str], str]] = {
     "no key": (header_with(kid=None), "The token does not name its key."),
     "a path as a key": (header_with(kid="../../../../dev/null"), UNKNOWN_KEY),
     "an empty key": (header_with(kid=""), UNKNOWN_KEY),
+    "a key that is a number": (header_with(kid=7), "The token does not name its key."),
     "a key of its own": (signed_by_another, SIGNATURE),
     "a key that it brings along": (bringing_its_key, SIGNATURE),
-    "a key set that it names": (
-        lambda issuer: signed_by_another(issuer, jku="https://evil.test/keys"),
-        SIGNATURE,
-    ),
-    "a certificate that it names": (
-        lambda issuer: signed_by_another(issuer, x5u="https://evil.test/x5"),
-        SIGNATURE,
-    ),
     "a key of another type": (of_another_type, SIGNATURE),
     "another payload": (with_another_payload, SIGNATURE),
     "no signature": (without_signature, SIGNATURE),
@@ -197,60 +191,18 @@ async def test_a_token_that_is_not_valid_is_refused(
     assert token not in response.text
 
 
-MALFORMED: dict[str, list[bytes]] = {
-    "two headers": [b"Bearer {token}", b"Bearer {token}"],
-    "a second header of another scheme": [b"Bearer {token}", b"Basic YTpi"],
-    "two tokens": [b"Bearer {token}, Bearer {token}"],
-    "a tab": [b"Bearer\t{token}"],
-    "a space inside": [b"Bearer {token} x"],
-    "no space": [b"Bearer{token}"],
-    "no token": [b"Bearer "],
-    "not ASCII": [b"Bearer \xff\xfe{token}"],
-    "NUL": [b"Bearer {token}\x00"],
-    "quotes": [b'Bearer "{token}"'],
-}
-
-
-@pytest.mark.parametrize("name", MALFORMED)
-async def test_a_header_that_is_malformed_is_refused(
+@pytest.mark.parametrize("name", ["jku", "x5u"])
+async def test_nobody_is_asked_for_a_key_that_a_token_names(
     attacked: Issuer, client: AsyncClient, name: str
 ) -> None:
-    token = attacked.token().encode()
-    values = [value.replace(b"{token}", token) for value in MALFORMED[name]]
+    evil = Issuer(new_key(str(attacked.key.kid)))
+    attacked.answers["/evil"] = lambda _: httpx2.Response(200, json={"keys": evil.keys})
+    token = evil.token(header={name: "https://evil.test/evil"})
 
-    response = await client.get("/things", headers=[(b"Authorization", value) for value in values])
+    response = await client.get("/things", headers={"Authorization": f"Bearer {token}"})
 
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"].startswith("Bearer")
-
-
-@pytest.mark.parametrize("scheme", ["", "Basic YTpi", "Digest x", "DPoP {token}", "{token}"])
-async def test_another_scheme_is_no_token(
-    attacked: Issuer, client: AsyncClient, scheme: str
-) -> None:
-    value = scheme.replace("{token}", attacked.token())
-
-    response = await client.get("/things", headers={"Authorization": value})
-
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
-
-
-async def test_a_token_in_a_query_a_body_or_a_cookie_is_no_token(
-    attacked: Issuer, app: FastAPI, anonymous_client: AsyncClient
-) -> None:
-    app.post("/things")(app.routes[-1].endpoint)  # type: ignore[attr-defined]
-    token = attacked.token()
-
-    answers = [
-        await anonymous_client.get("/things", params={"access_token": token}),
-        await anonymous_client.post("/things", data={"access_token": token}),
-        await anonymous_client.get("/things", headers={"Cookie": f"access_token={token}"}),
-        await anonymous_client.get("/things", headers={"X-Authorization": f"Bearer {token}"}),
-    ]
-
-    told = [(answer.status_code, answer.headers["WWW-Authenticate"]) for answer in answers]
-    assert told == [(401, "Bearer")] * 4
+    assert (response.status_code, response.json()["detail"]) == (401, SIGNATURE)
+    assert "/evil" not in attacked.asked
 
 
 @pytest.mark.parametrize(
@@ -276,6 +228,35 @@ async def test_a_token_at_the_edge_is_taken(
     response = await client.get("/things", headers=headers)
 
     assert response.json() == given.get("sub", "tester")
+
+
+@pytest.mark.parametrize(
+    ("claim", "seconds", "is_taken"),
+    [
+        ("exp", 29.9, True),
+        ("exp", 30, False),
+        ("nbf", -30, True),
+        ("nbf", -30.1, False),
+        ("iat", -30, True),
+        ("iat", -30.1, False),
+    ],
+)
+async def test_clocks_may_differ_by_the_leeway_and_no_more(
+    attacked: Issuer,
+    client: AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    claim: str,
+    seconds: float,
+    is_taken: bool,
+) -> None:
+    at = int(time.time())
+    times: dict[str, Any] = {"exp": at + 600, claim: at}
+    token = attacked.token(**times)
+    monkeypatch.setattr(time, "time", lambda: at + seconds)
+
+    response = await client.get("/things", headers={"Authorization": f"Bearer {token}"})
+
+    assert response.status_code == (200 if is_taken else 401)
 
 
 @pytest.mark.parametrize("kind", ["at+jwt", "AT+JWT", "application/at+jwt"])

@@ -94,8 +94,7 @@ async def test_a_host_and_other_methods_are_closed_too(
     furnished: FastAPI, anonymous_client: AsyncClient
 ) -> None:
     requests = [("GET", "http://mounted.test/health/nowhere"), ("POST", "/posted")]
-    requests += [(method, "/health/live") for method in ("POST", "DELETE", "TRACE", "OPTIONS")]
-    requests += [("HEAD", "/route"), ("POST", "/openapi.json")]
+    requests += [(method, "/route") for method in ("HEAD", "POST", "DELETE", "TRACE", "OPTIONS")]
 
     answers = [await anonymous_client.request(method, url) for method, url in requests]
 
@@ -128,7 +127,23 @@ async def test_a_handler_is_public_when_it_is_marked(
 
     assert (await anonymous_client.get("/prices/lamp")).json() == "lamp"
     assert (await anonymous_client.get("/files/x")).text == "hello"
-    assert (await anonymous_client.post("/prices/lamp")).status_code == 401
+
+
+async def test_a_method_is_not_allowed_where_every_handler_of_a_path_is_public(
+    app: FastAPI, anonymous_client: AsyncClient
+) -> None:
+    router = APIRouter(prefix="/prices")
+    router.get("/{name}")(public(hello))
+    app.include_router(router)
+    app.get("/mixed")(public(hello))
+    app.post("/mixed")(lambda: "hello")
+    requests = [("POST", "/health/live"), ("OPTIONS", "/openapi.json"), ("PUT", "/prices/lamp")]
+    requests += [("POST", "/mixed"), ("DELETE", "/mixed"), ("GET", "/mixed")]
+
+    answers = [await anonymous_client.request(*request) for request in requests]
+
+    assert [answer.status_code for answer in answers] == [405, 405, 405, 401, 401, 200]
+    assert set(answers[0].headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
 async def test_a_public_handler_opens_no_other_that_comes_first(
