@@ -243,6 +243,26 @@ def test_the_image_holds_all_that_serving_and_migrating_need(
     assert not (image / ".venv/bin/pytest").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({}, "https://issuer.invalid nobody"),
+        ({"OIDC_ISSUER": "https://a.example/", "OIDC_AUDIENCE": "b"}, "https://a.example/ b"),
+    ],
+)
+def test_compose_takes_the_issuer_that_is_set_or_one_that_cannot_exist(
+    render: Render, given: dict[str, str], taken: str
+) -> None:
+    service = render(auth="oidc")
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    valid = run(TOOLS / "check-jsonschema", *schema, "compose.yaml", cwd=service)
+    [file] = compose(service)["services"]["app"]["env_file"]
+
+    read = run("sh", "-c", f". ./{file}; echo $OIDC_ISSUER $OIDC_AUDIENCE", cwd=service, **given)
+
+    assert (valid.returncode, read.stdout) == (0, f"{taken}\n")
+
+
 def test_compose_migrates_before_it_serves(render: Render) -> None:
     services = compose(render())["services"]
 
