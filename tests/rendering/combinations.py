@@ -83,6 +83,21 @@ COMBINATIONS: dict[str, Answers] = {
     "hostile-words": hostile("null", "no@example.org"),
     "empty-description": {"description": ""},
 }
+# Each two answers of these questions meet in one of them.
+QUESTIONS = ("auth", "jobs", "telemetry", "container", "ci")
+PAIRS: dict[str, Answers] = {
+    " ".join(str(answer) for answer in row): dict(zip(QUESTIONS, row, strict=True))
+    for row in (
+        ("oidc", False, True, True, "github"),
+        ("none", True, False, False, "none"),
+        ("oidc", False, False, False, "gitlab"),
+        ("none", True, True, True, "gitlab"),
+        ("none", True, False, True, "github"),
+        ("none", False, True, False, "none"),
+        ("oidc", True, True, True, "none"),
+        ("none", True, False, False, "github"),
+    )
+}
 # Those of `make test-fast`; the others are slow by their number.
 QUICK = {
     "defaults",

@@ -10,7 +10,10 @@ import re
 import shutil
 import tomllib
 import warnings
+from collections.abc import Iterable
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import copier
 import pytest
@@ -22,6 +25,9 @@ from tests.rendering.combinations import (
     DEFAULTS,
     EVERYTHING,
     NOTHING,
+    PAIRS,
+    QUESTIONS,
+    QUICK,
     Answers,
     Render,
 )
@@ -30,6 +36,16 @@ from tests.support.services import Environment
 from tests.support.trees import contents_of
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+SERVICES = {"defaults": DEFAULTS, "everything": EVERYTHING, "nothing": NOTHING}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    full = metafunc.config.getoption("--full")
+    if "answers" in metafunc.fixturenames:
+        chosen = SERVICES | PAIRS if full else SERVICES
+        metafunc.parametrize("answers", chosen.values(), ids=chosen)
+    if "again" in metafunc.fixturenames:
+        metafunc.parametrize("again", COMBINATIONS if full else sorted(QUICK))
 
 
 def test_a_render_says_what_it_creates_and_nothing_else(
@@ -54,15 +70,15 @@ def test_a_render_says_what_it_creates_and_nothing_else(
 
 @pytest.mark.slow
 def test_two_renders_are_the_same_and_give_no_warning(
-    render: Render, combination: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    render: Render, again: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    first = render(**COMBINATIONS[combination])
+    first = render(**COMBINATIONS[again])
     source = yaml.safe_load((first / ANSWERS_FILE).read_text())["_src_path"]
     capfd.readouterr()
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        second = services.render(source, tmp_path / "my-service", **COMBINATIONS[combination])
+        second = services.render(source, tmp_path / "my-service", **COMBINATIONS[again])
 
     assert contents_of(second) == contents_of(first)
     assert (caught, capfd.readouterr()) == ([], ("", ""))
@@ -107,11 +123,18 @@ def test_this_repository_and_its_services_use_the_same_ruff(render: Render) -> N
     assert ours == theirs
 
 
+def test_each_two_answers_meet_in_a_service_that_is_tested() -> None:
+    def together(rows: Iterable[Answers]) -> set[tuple[tuple[str, Any], ...]]:
+        return {pair for row in rows for pair in combinations(((q, row[q]) for q in QUESTIONS), 2)}
+
+    values = {question: {row[question] for row in PAIRS.values()} for question in QUESTIONS}
+    every = (dict(zip(QUESTIONS, row, strict=True)) for row in product(*values.values()))
+
+    assert together(PAIRS.values()) == together(every)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["check", "test"])
-@pytest.mark.parametrize(
-    "answers", [DEFAULTS, EVERYTHING, NOTHING], ids=["defaults", "everything", "nothing"]
-)
 def test_a_rendered_service_passes_its_own_checks_and_tests(
     render: Render, environment: Environment, tmp_path: Path, answers: Answers, target: str
 ) -> None:

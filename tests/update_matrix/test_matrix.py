@@ -59,6 +59,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "edit" in metafunc.fixturenames:
         few = EDITS if full else FEW_EDITS
         metafunc.parametrize("edit", few, ids=lambda edit: edit.__name__)
+    if "release" in metafunc.fixturenames:
+        few_releases = RELEASES if full else [RELEASES[0], RELEASES[-1]]
+        metafunc.parametrize("release", few_releases, ids=lambda release: release.version)
 
 
 def update(service: Path, template: Template) -> Update:
@@ -113,7 +116,6 @@ def test_plain_copier_gives_the_same(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
 def test_seeds_and_features_of_a_release_pass_on_the_core_of_today(
     release: Release,
     released: Template,
