@@ -1,6 +1,6 @@
 """What a pooler costs: the service beside itself through PgBouncer, in turns in one run.
 
-`python -m benchmarks.poolers` takes five minutes. `make test-system` unpacks PgBouncer.
+`python -m benchmarks.poolers` takes six minutes. `make test-system` unpacks PgBouncer.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tests.faults.poolers import NEW, OLD, ROLE, Pooler, pooled
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 
 SIZES = {
-    "full": Size(5, {1: 1, 32: 2}),
+    "full": Size(5, {1: 2, 32: 2}),
     "smoke": Size(1, {2: 1}, works=("GET one", "POST one")),
 }
 
