@@ -3,11 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.postgres import FaultyPostgres, faulty_postgres
+from tests.jobs.lamps import Lamps, new_lamps
 from tests.support.services import Environment
 
 
@@ -15,7 +17,11 @@ from tests.support.services import Environment
 def environment_of_jobs(
     render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Environment:
-    project = Path(shutil.copytree(render(jobs=True), tmp_path_factory.mktemp("jobs") / "service"))
+    return synced(shutil.copytree(render(jobs=True), tmp_path_factory.mktemp("jobs") / "service"))
+
+
+def synced(project: Path) -> Environment:
+    """The project's own environment."""
     sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--compile-bytecode"]
     subprocess.run(sync, cwd=project, check=True)
     return Environment(project / ".venv", project / "uv.lock")
@@ -25,3 +31,16 @@ def environment_of_jobs(
 def service_with_jobs(render: Callable[..., Path], tmp_path: Path) -> Path:
     """The test's own."""
     return Path(shutil.copytree(render(jobs=True), tmp_path / "my-service"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultyPostgres]:
+    with faulty_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def lamps(
+    service_with_jobs: Path, environment_of_jobs: Environment, server: FaultyPostgres
+) -> Lamps:
+    return new_lamps(service_with_jobs, environment_of_jobs, server)

@@ -19,9 +19,10 @@ SECONDS_BETWEEN_ATTEMPTS = 5
 
 
 def url_to_listen(settings: Settings, job_settings: JobSettings) -> SecretStr | None:
-    """None behind a pooler that gives a connection away after each transaction."""
+    """Past a pooler that gives a connection away after each transaction, or None."""
     pooled = settings.postgres_pooler == "transaction"
-    return job_settings.jobs_listen_url or (None if pooled else settings.postgres_url)
+    url = settings.postgres_migration_url if pooled else settings.postgres_url
+    return job_settings.jobs_listen_url or url
 
 
 async def listen(settings: Settings, url: SecretStr | None, wake: Callable[[], None]) -> None:

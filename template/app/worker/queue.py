@@ -13,20 +13,24 @@ from datetime import timedelta
 from typing import Any
 
 from pgqueuer.domain.models import Job, TracebackRecord
-from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
-from pgqueuer.ports.repository import EntrypointExecutionParameter
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.core.jobs.limits import Limits
-from app.core.jobs.queries import SqlAlchemyDriver, queries_on
+from app.core.jobs.queries import SqlAlchemyDriver
 from app.core.postgres.sqlstate import UNAVAILABLE, sqlstate
 from app.core.redaction import LONGEST_VALUE, Redaction
-from app.worker.statements import BEAT, COMPLETE, COUNT, FAIL, GIVE_BACK, PRUNE, RESCUE, SUSPECT
-
-NO_LIMIT = EntrypointExecutionParameter(concurrency_limit=0)
-# PgQueuer's own way to take jobs from dead workers counts nothing: `RESCUE` does.
-NEVER = timedelta(days=36_500)
+from app.worker.statements import (
+    BEAT,
+    COMPLETE,
+    COUNT,
+    FAIL,
+    GIVE_BACK,
+    PICK,
+    PRUNE,
+    RESCUE,
+    SUSPECT,
+)
 
 
 class TakenOverError(Exception):
@@ -43,15 +47,9 @@ class Queue:
     worker_id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     async def pick(self, entrypoints: Iterable[str], limit: int) -> list[Job]:
-        """Take the next jobs: by priority, then the oldest first."""
-        async with self.connect() as connection:
-            return await queries_on(connection).dequeue(
-                limit,
-                {QueueEntrypoint(name): NO_LIMIT for name in entrypoints},
-                QueueManagerId(self.worker_id),
-                None,
-                NEVER,
-            )
+        """Take the next jobs that are due: by priority, then in the order of their times."""
+        picked = await self._write(PICK, list(entrypoints), self.worker_id, limit)
+        return [Job.model_validate(row) for row in picked]
 
     async def complete(self, session: AsyncSession, job: Job) -> None:
         """Complete a job in its own transaction. Raises `TakenOverError`."""

@@ -1,5 +1,37 @@
 """The SQL of a worker, on PgQueuer's tables: $2 is the worker, where a job must be its own."""
 
+# By the index `due_idx`, priority by priority: PgQueuer's own query reads all jobs that wait for
+# their time before it finds one that is due. Only 'queued' comes before 'picked'; with an = there,
+# Postgres may choose another index while statistics are old, and read all jobs.
+PICK = """
+    WITH RECURSIVE levels (entrypoint, priority) AS (
+        SELECT entrypoint, (
+            SELECT max(priority) FROM jobs.pgqueuer job
+            WHERE status < 'picked' AND job.entrypoint = given.entrypoint
+        ) FROM unnest($1::text[]) given (entrypoint)
+        UNION ALL
+        SELECT entrypoint, (
+            SELECT max(priority) FROM jobs.pgqueuer job
+            WHERE status < 'picked' AND job.entrypoint = levels.entrypoint
+                AND job.priority < levels.priority
+        ) FROM levels WHERE priority IS NOT NULL
+    ), due AS (
+        SELECT job.id FROM levels CROSS JOIN LATERAL (
+            SELECT id, priority, execute_after FROM jobs.pgqueuer
+            WHERE status < 'picked' AND entrypoint = levels.entrypoint
+                AND priority = levels.priority AND execute_after <= now()
+            ORDER BY execute_after, id LIMIT $3 FOR UPDATE SKIP LOCKED
+        ) job ORDER BY job.priority DESC, job.execute_after, job.id LIMIT $3
+    ), picked AS (
+        UPDATE jobs.pgqueuer
+        SET status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $2
+        WHERE id IN (SELECT id FROM due) RETURNING *
+    ), logged AS (
+        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+        SELECT id, status, entrypoint, priority FROM picked
+    )
+    SELECT * FROM picked ORDER BY priority DESC, execute_after, id
+"""
 COMPLETE = """
     WITH done AS (
         DELETE FROM jobs.pgqueuer WHERE id = $1 AND queue_manager_id = $2
@@ -12,7 +44,8 @@ FAIL = """
     WITH failed AS (
         UPDATE jobs.pgqueuer
         SET status = $3::text::jobs.pgqueuer_status, attempts = attempts + 1, updated = now(),
-            execute_after = clock_timestamp() + $4::interval, queue_manager_id = NULL
+            execute_after = clock_timestamp() + $4::interval, queue_manager_id = NULL,
+            headers = headers - 'started'
         WHERE id = $1 AND queue_manager_id = $2
         RETURNING id, status, entrypoint, priority
     )
@@ -21,7 +54,8 @@ FAIL = """
 """
 GIVE_BACK = """
     UPDATE jobs.pgqueuer
-    SET status = 'queued', updated = now(), execute_after = now(), queue_manager_id = NULL
+    SET status = 'queued', updated = now(), execute_after = now(), queue_manager_id = NULL,
+        headers = headers - 'started'
     WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2
     RETURNING id
 """
@@ -29,7 +63,7 @@ BEAT = """
     UPDATE jobs.pgqueuer SET heartbeat = now()
     WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2
 """
-# A job that waits for its turn among suspects (see `Worker`) is not to blame for the next crash.
+# The first crash may be a neighbour's. Later ones count if the job had started, alone.
 RESCUE = """
     WITH lost AS (
         SELECT id, headers, coalesce((headers->>'crashes')::int, 0)

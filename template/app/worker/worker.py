@@ -25,15 +25,16 @@ SECONDS_BETWEEN_PRUNES, SECONDS_BETWEEN_MEASURES = 600, 15
 
 @dataclass
 class Worker:
-    """Runs `concurrency` jobs at once. Jobs that may have killed a worker (suspects) run one at a
-    time, so that a job is not blamed for what its neighbour does."""
+    """Runs `concurrency` jobs at once. A job that may have killed a worker (a suspect) runs alone:
+    so nobody is blamed for what a neighbour does."""
 
     database: Database
     queue: Queue
     settings: JobSettings
     concurrency: int
     running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    suspects: asyncio.Lock = field(default_factory=asyncio.Lock)
+    suspects: set[int] = field(default_factory=set)
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     hurrying: asyncio.Event = field(default_factory=asyncio.Event)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -75,12 +76,13 @@ class Worker:
             await asyncio.sleep(self.settings.jobs_poll_seconds)
 
     async def _pick(self) -> None:
-        free = self.concurrency - len(self.running)
+        free = 0 if self.suspects else self.concurrency - len(self.running)
         self.woken.clear()
         picked = await self.queue.pick(definitions(), free) if free else []
         if self.stopping.is_set() and picked:
             await self.queue.give_back(job.id for job in picked)
             return
+        self.suspects |= {job.id for job in picked if "crashes" in (job.headers or {})}
         for job in picked:
             task = asyncio.create_task(self._perform(job))
             self.running[job.id] = task
@@ -92,15 +94,18 @@ class Worker:
 
     async def _perform(self, job: Job) -> None:
         """Run a job to its end; while the database is away, wait to write how it ended."""
-        if "crashes" in (job.headers or {}):
-            async with self.suspects:
-                await self.queue.start_suspect(job)
-                await perform(job, self.queue, self.database)
-        else:
+        if job.id not in self.suspects:
+            await perform(job, self.queue, self.database)
+            return
+        async with self.alone:
+            if others := [task for id_, task in self.running.items() if id_ not in self.suspects]:
+                await asyncio.wait(others)
+            await self.queue.start_suspect(job)
             await perform(job, self.queue, self.database)
 
     def _forget(self, job_id: int, task: asyncio.Task[None]) -> None:
         del self.running[job_id]
+        self.suspects.discard(job_id)
         self.woken.set()
         if not task.cancelled() and (error := task.exception()):
             logger.warning("How a job ended could not be written.", job_id=job_id, exc_info=error)
@@ -110,8 +115,8 @@ class Worker:
             await self.queue.beat(list(self.running))
 
     async def _rescue(self) -> None:
-        silent, crashes = self.settings.jobs_heartbeat_seconds, self.settings.jobs_crashes
-        for job in await self.queue.rescue(silent, crashes):
+        settings = self.settings
+        for job in await self.queue.rescue(settings.jobs_heartbeat_seconds, settings.jobs_crashes):
             logger.error("A worker died while it had a job.", **job)
             self.woken.set()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from pgqueuer.domain.schema.model import Plan
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,23 +23,23 @@ async def run(connection: AsyncConnection, statements: list[str]) -> None:
 
 
 async def test_the_queue_is_as_pgqueuer_wants_it(connection: AsyncConnection) -> None:
-    needed = await jobs_migration.upgrade(connection)
-
-    assert needed == [], "Write a migration: make jobs-migration"
+    assert await jobs_migration.upgrade(connection) == Plan(), "Write one: make jobs-migration"
 
 
 async def test_what_a_newer_pgqueuer_needs_is_written(connection: AsyncConnection) -> None:
     """As if this version had brought the column, and its index."""
     await run(connection, ["ALTER TABLE jobs.pgqueuer DROP COLUMN slot"])
 
-    needed = await jobs_migration.upgrade(connection) or []
+    needed = await jobs_migration.upgrade(connection) or Plan()
+    written = list(jobs_migration.beside_workers(needed.statements))
 
-    assert [re.sub(r"\s+", " ", each)[:57] for each in needed] == [
-        "ALTER TABLE jobs.pgqueuer ADD COLUMN slot bigint;",
-        "CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON jobs.pgqu",
+    assert [re.sub(r"\s+", " ", each)[:70] for each in written] == [
+        "ALTER TABLE jobs.pgqueuer ADD COLUMN IF NOT EXISTS slot bigint",
+        "DROP INDEX CONCURRENTLY IF EXISTS jobs.pgqueuer_picked_slot_idx",
+        "CREATE UNIQUE INDEX CONCURRENTLY pgqueuer_picked_slot_idx ON jobs.pgqu",
     ]
-    await run(connection, needed)
-    assert await jobs_migration.upgrade(connection) == []
+    await run(connection, [each.replace("CONCURRENTLY", "") for each in written])
+    assert await jobs_migration.upgrade(connection) == Plan()
 
 
 async def test_a_database_without_a_queue_is_told_apart(empty_database: AsyncConnection) -> None:
@@ -62,11 +63,11 @@ async def test_the_queue_is_created_dropped_and_created_again(
     empty_database: AsyncConnection, alembic: Alembic
 ) -> None:
     await run(empty_database, jobs_migration.create())
-    await run(empty_database, jobs_migration.drop())
+    await run(empty_database, ["DROP SCHEMA jobs CASCADE"])
     await empty_database.rollback()
 
     await empty_database.run_sync(alembic, command.upgrade, "head")
-    assert await jobs_migration.upgrade(empty_database) == []
+    assert await jobs_migration.upgrade(empty_database) == Plan()
 
 
 def test_migrations_know_nothing_of_pgqueuers_code() -> None:

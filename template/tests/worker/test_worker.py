@@ -14,6 +14,9 @@ from tests.things import names
 from tests.worker.conftest import StartWorker
 from tests.worker.rows import history, jobs, until
 
+SUSPECT = text("""
+    UPDATE jobs.pgqueuer SET headers = headers || '{"crashes": 1}' WHERE id = ANY(:ids)
+""")
 GROW_OLD = text("UPDATE jobs.pgqueuer SET heartbeat = now() - interval '1 hour'")
 
 
@@ -146,6 +149,40 @@ async def test_a_suspect_that_waited_for_its_turn_is_not_blamed(
         await queue.rescue(30, 2)
 
     assert await jobs(jobs_database) == [("lamps.light", "queued", 0, "1")]
+
+
+async def test_a_suspect_runs_alone(
+    jobs_database: Database, lamps: Any, start_worker: StartWorker
+) -> None:
+    ids = [await add(jobs_database, lamps.light_a_while, name=name) for name in "abcd"]
+    async with jobs_database.session() as session:
+        await session.execute(SUSPECT, {"ids": ids[1:3]})
+
+    lamps.SEEN.clear()
+    async with start_worker(jobs_concurrency=2):
+        await until(jobs_database, [])
+
+    seen = list(lamps.SEEN)
+    assert seen == [{"a"}, {"b"}, {"d"}, {"c"}]
+
+
+async def test_a_suspect_that_failed_by_itself_is_not_blamed_for_the_next_crash(
+    jobs_database: Database, lamps: Any, new_worker: Callable[..., Worker]
+) -> None:
+    await add(jobs_database, lamps.light, name="a")
+    limits = lamps.break_one.__dict__["limits of the job"]
+    queue = new_worker().queue
+    for end in ("crash", "failure", "crash"):
+        job = await pick(queue)
+        if end == "failure":
+            await queue.start_suspect(job)
+            await queue.fail(job, limits, ValueError())
+            continue
+        async with jobs_database.session() as session:
+            await session.execute(GROW_OLD)
+        await queue.rescue(30, 2)
+
+    assert await jobs(jobs_database) == [("lamps.light", "queued", 1, "1")]
 
 
 async def test_a_worker_that_was_taken_for_dead_can_neither_complete_nor_repeat_its_job(

@@ -21,6 +21,7 @@ def test_jobs_are_found_by_lying_in_a_feature(lamps: Any) -> None:
         "lamps.dim@2",
         "lamps.dim@3",
         "lamps.light",
+        "lamps.light_a_while",
         "lamps.light_for_ever",
         "lamps.light_the_next",
         "lamps.light_too_long",

@@ -1,7 +1,9 @@
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from app.core.database import Database, SessionDep
 from app.core.jobs import enqueue, options
 from tests.capabilities.jobs import Enqueued, RunJobs
 
+APP = Path(__file__).parents[3] / "app"
 COUNT = text("SELECT count(*) FROM jobs.pgqueuer")
 
 
@@ -58,6 +61,17 @@ async def test_a_job_ends_with_the_savepoint_that_it_was_enqueued_in(
             await savepoint.rollback()
 
     assert await enqueued() == [("lamps.light", {"name": "a"})]
+
+
+def test_only_this_package_and_the_worker_know_pgqueuer() -> None:
+    """Its own drivers would enqueue outside of the session's transaction."""
+    files = {str(path.relative_to(APP)): path.read_text() for path in APP.rglob("*.py")}
+
+    knowing = [name for name, text in files.items() if re.search(r"(from|import) pgqueuer", text)]
+    own = [name for name in knowing if name.startswith(("core/jobs/", "worker/"))]
+    drivers = [name for name, text in files.items() if re.search(r"pgqueuer.*\bdrivers", text)]
+
+    assert (knowing, drivers) == (own, [])
 
 
 async def test_enqueue_is_one_statement(

@@ -9,6 +9,8 @@ from app.core.jobs import enqueue, job
 from tests.things import Thing
 
 STARTED = asyncio.Event()
+LIT: set[str] = set()
+SEEN: list[set[str]] = []
 
 
 class BrokenLampError(Exception):
@@ -36,6 +38,14 @@ async def light_for_ever(session: AsyncSession, *, name: str) -> None:
     await light(session, name=name)
     STARTED.set()
     await asyncio.Event().wait()
+
+
+async def light_a_while(session: AsyncSession, *, name: str) -> None:
+    """Notes which ones are lit together with it."""
+    LIT.add(name)
+    SEEN.append(set(LIT))
+    await asyncio.sleep(0.05)
+    LIT.remove(name)
 
 
 @job(version=3, name="dim")
