@@ -39,9 +39,9 @@ def main(arguments: list[str]) -> None:
     report.write(options.output)
 
 
-def new_service(folder: Path) -> Path:
+def new_service(folder: Path, **answers: object) -> Path:
     """A service rendered from the working tree, with its production dependencies."""
-    service = render(snapshot(folder / "template"), folder / "my-service")
+    service = render(snapshot(folder / "template"), folder / "my-service", **answers)
     sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
     subprocess.run(sync, cwd=service, env=clean_environment(), check=True)
     return service
