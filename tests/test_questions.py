@@ -23,7 +23,7 @@ def answers(questions: Path, folder: Path, **given: object) -> dict[str, Any]:
     return {name: worker.answers.combined[name] for name in QUESTIONS}
 
 
-def test_nine_questions_are_asked_and_four_are_only_stored() -> None:
+def test_ten_questions_are_asked_and_five_are_only_stored() -> None:
     asked = [name for name, question in QUESTIONS.items() if question.get("ask", True)]
     stored = [name for name, question in QUESTIONS.items() if not question.get("ask", True)]
 
@@ -37,6 +37,7 @@ def test_nine_questions_are_asked_and_four_are_only_stored() -> None:
         "jobs",
         "license",
         "telemetry",
+        "kubernetes",
     ]
     assert stored == [
         "team",
@@ -75,6 +76,7 @@ def test_every_question_has_a_default_that_works(questions: Path, tmp_path: Path
         "jobs": False,
         "license": "proprietary",
         "telemetry": False,
+        "kubernetes": False,
         "team": "",
         "http_port": 8000,
         "python_image_version": "3.14",

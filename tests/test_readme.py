@@ -28,7 +28,7 @@ DEFAULTS_IN_WORDS = {
     "license_holder": "the service's authors",
 }
 
-NUMBERS = {4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+NUMBERS = {4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
 
 
 def section(readme: str, title: str) -> str:

@@ -34,7 +34,7 @@ def parse(suffix: str, text: str) -> None:
         case ".toml":
             tomllib.loads(text)
         case ".yml" | ".yaml":
-            yaml.safe_load(text)
+            list(yaml.safe_load_all(text))
         case ".json":
             json.loads(text)
         case _:
