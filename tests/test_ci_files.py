@@ -18,6 +18,7 @@ Render = Callable[..., Path]
 # The commit that each version names. A new version is a change here, after a look at what it does.
 ACTIONS = {
     ("actions/checkout", "v7.0.1"): "3d3c42e5aac5ba805825da76410c181273ba90b1",
+    ("actions/upload-artifact", "v7.0.1"): "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a",
     ("actions/create-github-app-token", "v3.2.0"): "bcd2ba49218906704ab6c1aa796996da409d3eb1",
     ("astral-sh/setup-uv", "v10.0.1"): "20cfd1bf945f4377ade1205e4dbc17946fc9a30d",
 }
@@ -136,19 +137,21 @@ def test_the_scripts_of_the_gitlab_file_pass_the_linter_of_shells(
         TOOLS / "shellcheck", "--shell=bash", *sorted(tmp_path.glob("*.sh")), cwd=tmp_path
     )
 
-    assert len(scripts) == 5
+    assert len(scripts) == 6
     assert result == (0, "")
 
 
 def test_both_systems_run_the_same_commands(render: Render) -> None:
     github = render(ci="github", container=True) / ".github/workflows"
     workflow = load(github / "ci.yml")["jobs"]
-    image = load(github / "image.yml")["jobs"]["image"]
+    image = load(github / "image.yml")["jobs"]
     gitlab = load(render(ci="gitlab") / ".gitlab-ci.yml")
 
     def commands(job: dict[str, Any]) -> list[str]:
         steps = job.get("script") or [step["run"] for step in job["steps"] if "run" in step]
-        return [step for step in steps if not step.startswith(("docker run", "uv lock"))]
+        prepares = ("docker run", "uv lock", "docker login", "docker buildx create")
+        named = [re.sub(r"IMAGE=.*", "IMAGE=...", step) for step in steps]
+        return [step for step in named if not step.startswith(prepares)]
 
     assert {name: commands(job) for name, job in workflow.items()} == {
         "check": ["make check", "uv run pre-commit run --all-files --show-diff-on-failure"],
@@ -158,7 +161,23 @@ def test_both_systems_run_the_same_commands(render: Render) -> None:
     assert {name: commands(gitlab[name]) for name in workflow} == {
         name: commands(job) for name, job in workflow.items()
     }
-    assert commands(gitlab["container"]) == commands(image)
+    assert commands(gitlab["container"]) == commands(image["image"])
+    assert commands(gitlab["publish"]) == commands(image["publish"])
+    assert commands(image["publish"]) == ["make image-publish IMAGE=..."]
+
+
+def test_neither_system_publishes_until_a_variable_says_so(render: Render) -> None:
+    github = load(render(ci="github") / ".github/workflows/image.yml")["jobs"]["publish"]
+    gitlab = load(render(ci="gitlab") / ".gitlab-ci.yml")["publish"]
+
+    assert github["if"] == "vars.PUBLISH_IMAGE == 'true' && github.event_name == 'push'"
+    assert github["needs"] == "image"
+    pushed = '$PUBLISH_IMAGE == "true" && $CI_PIPELINE_SOURCE == "push" && '
+    assert [rule["if"].removeprefix(pushed) for rule in gitlab["rules"]] == [
+        "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH",
+        "$CI_COMMIT_TAG",
+    ]
+    assert gitlab["needs"] == ["container"]
 
 
 def test_both_systems_test_the_oldest_and_the_newest_python(render: Render) -> None:

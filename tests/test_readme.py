@@ -133,6 +133,12 @@ def targets(makefile: Path) -> list[str]:
     return names
 
 
+def all_targets(folder: Path) -> list[str]:
+    """Those of the Makefile and of what it includes."""
+    files = [folder / "Makefile", *sorted(folder.glob("make/*.mk"))]
+    return [name for file in files for name in targets(file)]
+
+
 def make(folder: Path, *arguments: str) -> str:
     """What make prints, as if it was not called by another make."""
     inherited = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -187,14 +193,15 @@ def test_every_target_that_the_readme_of_a_service_names_exists(render: Render) 
 def test_make_help_shows_every_target(project: Path) -> None:
     shown = [line.split(maxsplit=1) for line in make(project, "help").splitlines()]
 
-    assert [name for name, _ in shown] == targets(project / "Makefile")
+    assert [name for name, _ in shown] == all_targets(project)
     assert [text for _, text in shown if not re.match(r"[A-Z].{9}", text)] == []
 
 
 def test_every_target_is_a_command_and_no_file(project: Path) -> None:
-    phony = re.findall(r"^\.PHONY: (.*)$", (project / "Makefile").read_text(), re.MULTILINE)
+    files = [project / "Makefile", *sorted(project.glob("make/*.mk"))]
+    phony = [re.findall(r"^\.PHONY: (.*)$", file.read_text(), re.MULTILINE) for file in files]
 
-    assert " ".join(phony).split() == targets(project / "Makefile")
+    assert " ".join(" ".join(names) for names in phony).split() == all_targets(project)
 
 
 def test_make_alone_shows_the_help(project: Path) -> None:

@@ -144,6 +144,7 @@ MAY_CHANGE: dict[str, set[str]] = {
         "compose.jobs.yaml",
         "compose.yaml",
         "docs/image.md",
+        "make/image.mk",
     },
     "auth": {
         ".env.auth.example",

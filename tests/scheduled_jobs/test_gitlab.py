@@ -118,21 +118,19 @@ def test_gitlab_is_given_the_token_as_a_password(updated: Site) -> None:
 
 def test_a_schedule_of_gitlab_runs_the_update_and_nothing_else(site: Site) -> None:
     main = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
-    pipelines = {
-        source: ci_jobs.gitlab_jobs(site.gitlab, {"CI_PIPELINE_SOURCE": source, **variables})
-        for source, variables in {
-            "schedule": main,
-            "push": main,
-            "merge_request_event": {"CI_DEFAULT_BRANCH": "main"},
-        }.items()
-    }
+    tag = {"CI_COMMIT_TAG": "v1", "CI_DEFAULT_BRANCH": "main"}
+    of_a_request = {"CI_DEFAULT_BRANCH": "main", "PUBLISH_IMAGE": "true"}
+    publishing = main | {"PUBLISH_IMAGE": "true"}
+
+    def jobs(source: str, variables: dict[str, str]) -> list[str]:
+        return ci_jobs.gitlab_jobs(site.gitlab, {"CI_PIPELINE_SOURCE": source, **variables})
 
     checks = ["check", "test", "migrations", "container"]
-    assert pipelines == {
-        "schedule": ["template-update"],
-        "push": checks,
-        "merge_request_event": checks,
-    }
+    assert jobs("schedule", publishing) == ["template-update"]
+    assert jobs("push", main) == jobs("push", tag) == checks
+    assert jobs("merge_request_event", of_a_request) == checks
+    assert jobs("push", publishing) == [*checks, "publish"]
+    assert jobs("push", tag | {"PUBLISH_IMAGE": "true"}) == [*checks, "publish"]
 
 
 def test_the_update_may_write_the_lock_file_on_gitlab(site: Site) -> None:
