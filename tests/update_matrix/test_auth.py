@@ -10,6 +10,7 @@ from fleet.template import Template
 from fleet.update import Update, make_update
 from fleet.worktree import write_update
 from tests.support import history, services
+from tests.support.edits import replace
 from tests.support.features import add_features
 from tests.support.history import CANDIDATE
 from tests.support.services import Environment
@@ -17,6 +18,8 @@ from tests.support.trees import all_files, differences, files_of
 
 RELEASE = history.releases()[0]
 CLAIMS = "app/server/capabilities/auth/claims.py"
+IMPORT = "from app.core.auth import requires\n"
+GUARDED = 'APIRouter(prefix="/items", dependencies=[requires("items")])'
 CLOSED = '''"""What was open before is closed now."""
 
 import pytest
@@ -66,6 +69,27 @@ def test_a_service_that_switches_auth_off_is_as_one_that_never_had_it(
     assert "## When auth becomes none\n" in made.recipes
     never = all_files(rendered(CANDIDATE, {"auth": "none"}))
     assert differences(files_of(service), never) == {}
+
+
+@pytest.mark.slow
+def test_a_service_that_switches_auth_off_is_told_what_still_asks_for_callers(
+    released: Template, make_service: Callable[..., Path], environment: Environment
+) -> None:
+    service = make_service(CANDIDATE, {"auth": "oidc"})
+    routes = service / "app/items/routes.py"
+    unguarded = routes.read_text()
+    replace(routes, "from app.core.conditional", f"{IMPORT}from app.core.conditional")
+    replace(routes, 'APIRouter(prefix="/items")', GUARDED)
+    services.commit(service, "Ask for a scope")
+
+    update(service, released, auth="none")
+    checked = environment.run(service, "make", "check", check=False)
+    routes.write_text(unguarded)
+
+    assert checked.returncode
+    assert "app/items/routes.py" in checked.stdout
+    assert '"app.core.auth"' in checked.stdout
+    environment.run(service, "make", "check", "test")
 
 
 def test_an_edited_file_of_auth_is_a_conflict_when_it_goes(
