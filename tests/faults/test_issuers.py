@@ -159,6 +159,9 @@ async def rotate(service: Service, issuer: Issuer, *, rotations: int) -> tuple[L
         "of an unknown key": lambda: forged(current, kid=uuid4().hex),
     }
     load, refused_after = Load(service, tokens), []
+    headers = {"Authorization": f"Bearer {current}"}
+    first = await asyncio.to_thread(service.served.get, "/items", headers=headers)
+    assert first.status_code == 200  # from here on the service knows a key
     async with load.running():
         for _ in range(rotations):
             old_key, old_token = issuer.keys[0], current
