@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import figures, load, plan, report
+from tests.support.commands import UV
 from tests.support.services import ROOT, Environment
 
 Render = Callable[..., Path]
@@ -81,6 +82,20 @@ def test_the_cost_of_hostile_text_is_measured(service: Path, environment: Enviro
     rows = [re.fullmatch(r"\| `.+` \| (\d+\.\d\d) \|", line) for line in run.stdout.splitlines()]
     assert len(rows) == 8
     assert all(rows)
+
+
+@pytest.mark.slow
+def test_the_cost_of_a_token_is_measured(
+    render: Render, environment: Environment, tmp_path: Path
+) -> None:
+    service = Path(shutil.copytree(render(auth="oidc"), tmp_path / "my-service"))
+    script = str(ROOT / "benchmarks/tokens.py")
+
+    run = environment.run(service, str(UV), "run", "python", "-P", script, ".", "3", "100")
+
+    rows = re.findall(r"^\| ([a-z ]+) \| (\d+) \| (-?\d+) \|$", run.stdout, re.MULTILINE)
+    assert [kind for kind, _, _ in rows] == ["no token", "the same token", "a new token"]
+    assert int(rows[2][2]) > int(rows[1][2])  # what was verified is remembered
 
 
 @asynccontextmanager
