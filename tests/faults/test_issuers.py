@@ -176,7 +176,7 @@ async def rotate(service: Service, issuer: Issuer, *, rotations: int) -> tuple[L
     return load, refused_after
 
 
-# A method that is not there is a 401 without a token; a header that is always sent is never missing.
+# A method that is not there is a 401 without a token, and a header that is always sent never lacks.
 CHECKS = "--exclude-checks=unsupported_method,missing_required_header"
 GUARDED = """
 from app.core.auth import requires
