@@ -1,24 +1,66 @@
-"""A service with telemetry, on a Postgres that the tests may do anything to."""
+"""Services with telemetry, on a Postgres that the tests may do anything to."""
 
 import os
 import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import database, migrated_server, pooler, postgres, release, serve
-from tests.faults.production import Production
+from tests.alerts.prometheus import Prometheus, exporting, prometheus
+from tests.faults.conftest import (
+    Serve,
+    database,
+    migrated_server,
+    pooler,
+    postgres,
+    release,
+    serve,
+)
+from tests.faults.production import Production, Service
 from tests.support.services import render
-from tests.support.serving import clean_environment
+from tests.support.serving import clean_environment, free_port
 
 __all__ = ["database", "migrated_server", "pooler", "postgres", "release", "serve"]
+
+Watch = Callable[..., AbstractAsyncContextManager[tuple[Prometheus, Service]]]
+JOBS = "async def light(session): ...\n"
+
+
+def synced(folder: Path) -> Path:
+    """With its runtime dependencies."""
+    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
+    subprocess.run(sync, cwd=folder, check=True, env=clean_environment())
+    return folder
 
 
 @pytest.fixture(scope="session")
 def production(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Production:
-    """With telemetry."""
+    """With telemetry, jobs, and one job."""
     place = tmp_path_factory.mktemp("telemetry") / "my-service"
-    folder = render(template, place, telemetry=True)
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
-    subprocess.run(sync, cwd=folder, check=True, env=clean_environment())
+    folder = synced(render(template, place, telemetry=True, jobs=True))
+    (folder / "app/lamps").mkdir()
+    (folder / "app/lamps/jobs.py").write_text(JOBS)
     return Production(folder)
+
+
+@pytest.fixture(scope="session")
+def guarded(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Production:
+    """With telemetry and auth, whose issuer needs no TLS where this is a test."""
+    place = tmp_path_factory.mktemp("guarded") / "my-service"
+    return Production(synced(render(template, place, telemetry=True, auth="oidc")), where="test")
+
+
+@pytest.fixture
+def watch(serve: Serve, production: Production, tmp_path: Path) -> Watch:
+    """`async with watch(postgres_pool_size=1) as (prometheus, service): ...`"""
+
+    @asynccontextmanager
+    async def watch(*pages: int, **settings: object) -> AsyncIterator[tuple[Prometheus, Service]]:
+        page = free_port()
+        service = serve(**exporting(page), **settings)
+        async with prometheus(production.folder, tmp_path, [page, *pages]) as running:
+            yield running, service
+
+    return watch

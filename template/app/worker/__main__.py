@@ -16,7 +16,7 @@ from app.core.jobs.settings import JobSettings
 from app.core.logger import configure_logging, logger, secrets_of
 from app.core.redaction import Redaction
 from app.worker.listener import listen, url_to_listen
-from app.worker.metrics import has_telemetry, new_telemetry
+from app.worker.metrics import exporting, log_processors, settings_of_telemetry
 from app.worker.probe import answer_probes
 from app.worker.queue import Queue
 from app.worker.worker import Worker
@@ -29,11 +29,10 @@ async def work(settings: Settings, job_settings: JobSettings) -> None:
         engine = await stack.enter_async_context(
             open_engine(settings, settings.postgres_url, pool_size=2)
         )
-        redaction = Redaction(secrets_of(settings, job_settings))
+        redaction = Redaction(secrets_of(settings, job_settings, *settings_of_telemetry()))
         queue = Queue(engine.begin, redaction, job_settings.jobs_retry_seconds)
-        if has_telemetry():
-            await stack.enter_async_context(new_telemetry(settings, redaction).open())
         database = await stack.enter_async_context(open_database(settings))
+        await stack.enter_async_context(exporting(settings, redaction, database))
         # Each job has a connection: more jobs than connections would wait, and time out.
         worker = Worker(database, queue, job_settings, min(job_settings.jobs_concurrency, pool))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,7 +51,8 @@ async def work(settings: Settings, job_settings: JobSettings) -> None:
 
 def main() -> None:
     job_settings = load_settings(JobSettings)
-    configure_logging(settings, job_settings)
+    others = [job_settings, *settings_of_telemetry()]
+    configure_logging(settings, *others, processors=log_processors())
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)  # as in app/main.py
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

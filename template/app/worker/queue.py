@@ -45,6 +45,7 @@ class Queue:
     redaction: Redaction = field(default_factory=lambda: Redaction([]))
     retry_seconds: float = 1
     worker_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    counted: set[str] = field(default_factory=set)
 
     async def pick(self, entrypoints: Iterable[str], limit: int) -> list[Job]:
         """Take the next jobs that are due: by priority, then in the order of their times."""

@@ -13,14 +13,14 @@ from app.core.database import Database
 from app.core.jobs.definitions import definitions
 from app.core.jobs.settings import JobSettings
 from app.core.logger import logger
-from app.worker.metrics import has_telemetry, record_queue
+from app.worker.metrics import SECONDS_BETWEEN_MEASURES, has_telemetry, record_queue
 from app.worker.perform import perform
 from app.worker.queue import Queue
 from app.worker.schedules import enqueue_due
 
 SECONDS_TO_GATHER = 0.005
 SECONDS_TO_END = 5
-SECONDS_BETWEEN_PRUNES, SECONDS_BETWEEN_MEASURES = 600, 15
+SECONDS_BETWEEN_PRUNES = 600
 
 
 @dataclass

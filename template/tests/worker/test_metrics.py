@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.core.database import Database
 from app.core.jobs import enqueue
@@ -41,7 +42,7 @@ async def test_how_many_jobs_wait_and_are_held_and_how_runs_end_is_recorded(
 
     await metrics.record_queue(new_worker().queue)
 
-    job = {"job": "lamps.break_one"}
+    job = {"job.name": "lamps.break_one"}
     assert runs.recorded == [(1, job | {"status": "retry"}), (1, job | {"status": "held"})]
     assert jobs.recorded == [
         (0, job | {"status": "queued"}),
@@ -49,3 +50,25 @@ async def test_how_many_jobs_wait_and_are_held_and_how_runs_end_is_recorded(
         (1, job | {"status": "failed"}),
     ]
     assert oldest.recorded == [(0, job)]
+
+
+async def test_a_type_of_which_no_job_is_left_is_told_to_be_none(
+    jobs_database: Database,
+    lamps: Any,
+    new_worker: Callable[..., Worker],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    oldest = Recorder()
+    monkeypatch.setattr(metrics, "OLDEST", oldest)
+    queue = new_worker().queue
+    async with jobs_database.session() as session:
+        await enqueue(session, lamps.break_one, name="a")
+    await metrics.record_queue(queue)
+    async with jobs_database.session() as session:
+        await session.execute(text("DELETE FROM jobs.pgqueuer"))
+
+    await metrics.record_queue(queue)
+
+    (waits, job), none = oldest.recorded
+    assert waits > 0
+    assert none == (0, job)

@@ -1,4 +1,4 @@
 """Traces and metrics by OpenTelemetry, redacted as the log is. docs/telemetry.md tells what leaves.
 
-Features need nothing of it but `context.add_traceparent`, for requests of their own to others.
+Features need nothing of it but `clients.traced`, for requests of their own to others.
 """

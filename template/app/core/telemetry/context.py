@@ -1,7 +1,6 @@
 """The trace that code runs in: from whom it comes, to whom it goes, what the log says of it."""
 
 import os
-from typing import Any, Protocol
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
@@ -34,21 +33,6 @@ def trust_nothing_but_traceparent() -> None:
     """Unless OTEL_PROPAGATORS asks for more, as where a proxy removes what strangers send."""
     if "OTEL_PROPAGATORS" not in os.environ:
         propagate.set_global_textmap(TraceParent())
-
-
-class HasHeaders(Protocol):
-    """A request of httpx2, or of another client."""
-
-    @property
-    def headers(self) -> Any: ...
-
-
-async def add_traceparent(request: HasHeaders) -> None:
-    """Lets what another service does belong to the same trace.
-
-    `httpx2.AsyncClient(event_hooks={"request": [add_traceparent]})`
-    """
-    propagate.inject(request.headers)
 
 
 def add_trace(_: object, __: str, event: EventDict) -> EventDict:

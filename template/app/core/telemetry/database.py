@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry.metrics import CallbackOptions, Observation
 from pydantic import SecretStr
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -32,17 +33,22 @@ async def watching(
         return
     statements = StatementTelemetry(telemetry.tracer_provider, telemetry.meter_provider)
     pools = PoolTelemetry(telemetry.tracer_provider, telemetry.meter_provider)
-    write, read = settings.postgres_url, settings.postgres_replica_url or settings.postgres_url
-    reading: AsyncEngine = database.async_read_session_factory.kw["bind"]
-    for name, url, engine in (
-        ("write", write, database.engine),
-        ("read", read, reading),
-        ("probe", write, database.probe_engine),
-    ):
-        statements.watch(engine.sync_engine, address(url, settings))
-        pools.watch(name, engine.sync_engine)
+    for name, engine in engines(database).items():
+        url = settings.postgres_replica_url if name == "replica" else None
+        statements.watch(engine, address(url or settings.postgres_url, settings))
+        pools.watch(name, engine)
     async with _looking(telemetry, database):
         yield
+
+
+def engines(database: Database) -> dict[str, Engine]:
+    """Those that requests and probes use."""
+    found: dict[str, Engine] = {
+        "write": database.engine.sync_engine,
+        "read": database.async_read_session_factory.kw["bind"].sync_engine,
+        "probe": database.probe_engine.sync_engine,
+    }
+    return found | ({"replica": database.replica.engine} if database.replica else {})
 
 
 def address(url: SecretStr, settings: Settings) -> dict[str, str | int]:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.core import config
 from app.core.logger import secrets_of
 from app.core.redaction import Redaction
+from app.core.telemetry.clients import traced
 from app.core.telemetry.config import TelemetrySettings as Settings
 from app.core.telemetry.context import add_trace
 from app.core.telemetry.database import watching
@@ -56,13 +57,16 @@ class Exceptions:
 
 
 def add_middleware(app: FastAPI) -> None:
-    app.add_middleware(Exceptions)
+    if app.state.telemetry.traces:
+        app.add_middleware(Exceptions)
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     telemetry: Telemetry = app.state.telemetry
     settings = app.state.settings_of(config.Settings)
+    if telemetry.traces and hasattr(app.state, "verifier"):  # auth's, which asks an issuer
+        traced(app.state.verifier.provider.client)
     async with telemetry.open(), watching(telemetry, app.state.database, settings):
         yield
 

@@ -10,6 +10,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.core.config import Settings
 from app.core.database import Database, ReadSessionDep, SessionDep
+from app.core.replica import Replica
 from app.core.telemetry import database
 from tests.capabilities.telemetry import Receiver, Watched
 
@@ -75,6 +76,27 @@ def pools_of(service: Database) -> dict[str, QueuePool]:
         "probe": service.probe_engine,
     }
     return {name: cast("QueuePool", engine.pool) for name, engine in engines.items()}
+
+
+async def test_what_is_read_on_a_replica_is_told_too(
+    watched: Watched, receiver: Receiver, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Replica, "judge", lambda *_: None)  # the primary shall do as one
+
+    def prepare(app: FastAPI) -> None:
+        @app.get("/names")
+        async def list_names(reading: ReadSessionDep) -> None:
+            await reading.scalars(text("SELECT 1 FROM alembic_version"))
+
+    async with watched(prepare, {"postgres_replica_url": settings.postgres_url}) as client:
+        await client.get("/names")
+
+    assert [span.name for span in receiver.spans if "connect" not in span.name] == [
+        "GET /names",
+        "SELECT",
+    ]
+    told = {a[NAME] for a, _ in receiver.points["db.client.connection.count"]}
+    assert told == {"write", "read", "probe", "replica"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
+import asyncio
 import multiprocessing
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
-from httpx2 import AsyncClient
+from fastapi import FastAPI
+from httpx2 import AsyncClient, Response
 
 from app.core.redaction import Redaction
 from app.core.telemetry.config import TelemetrySettings
@@ -27,18 +30,30 @@ def page(port: int) -> MetricsPage:
     return MetricsPage(settings, Redaction(set()))
 
 
-async def test_the_page_has_the_metrics_that_otlp_would_export(
-    watched: Watched, free_port: int
-) -> None:
-    address = {
+def served_on(port: int) -> dict[str, Any]:
+    return {
         "otel_exporter_otlp_endpoint": "",
         "otel_metrics_exporter": "prometheus",
         "otel_exporter_prometheus_host": "127.0.0.1",
-        "otel_exporter_prometheus_port": free_port,
+        "otel_exporter_prometheus_port": port,
     }
-    async with watched(**address) as client, AsyncClient() as prometheus:
+
+
+async def page_with(client: AsyncClient, port: int, metric: str) -> Response:
+    """The first one that has this metric."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await client.get(f"http://127.0.0.1:{port}/metrics")
+            if metric in answer.text:
+                return answer
+
+
+async def test_the_page_has_the_metrics_that_otlp_would_export(
+    watched: Watched, free_port: int
+) -> None:
+    async with watched(**served_on(free_port)) as client, AsyncClient() as prometheus:
         await client.get("/openapi.json")
-        answer = await prometheus.get(f"http://127.0.0.1:{free_port}/metrics")
+        answer = await page_with(prometheus, free_port, "app_migration_behind")
         nothing = await prometheus.get(f"http://127.0.0.1:{free_port}/")
 
     assert nothing.status_code == 404
@@ -56,6 +71,19 @@ async def test_the_page_has_the_metrics_that_otlp_would_export(
         "target_info",
     }
     assert 'http_route="/openapi.json"' in answer.text
+
+
+async def test_the_page_has_no_secret(watched: Watched, free_port: int) -> None:
+    apps = list[FastAPI]()
+    async with watched(apps.append, **served_on(free_port)) as client, AsyncClient() as prometheus:
+        meter = apps[0].state.telemetry.meter_provider.get_meter("own")
+        meter.create_counter("calls").add(1, {"url": "https://user:hunter2@example.org/"})
+        await client.get("/openapi.json")
+        answer = await prometheus.get(f"http://127.0.0.1:{free_port}/metrics")
+
+    assert "calls_total{" in answer.text
+    assert "user:***@example.org" in answer.text
+    assert "user:hunter2" not in answer.text
 
 
 @pytest.mark.parametrize("flags", [["--workers", "2"], ["--workers=2"], []])

@@ -5,17 +5,36 @@ import threading
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import AsyncClient, MockTransport, Request, Response
+from httpx2 import AsyncClient, ConnectError, MockTransport, ReadTimeout, Request, Response
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.core.config import PROJECT, Settings
 from app.core.logger import logger
+from app.core.telemetry.clients import traced
 from app.core.telemetry.config import TelemetrySettings
-from app.core.telemetry.context import add_traceparent
 from app.main import create_app
 from tests.capabilities.telemetry import Receiver, Watched, values
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
+
+
+def call_others(app: FastAPI) -> None:
+    """A route that asks another service, and answers which headers that was sent."""
+
+    async def answer(request: Request) -> Response:
+        if request.url.path == "/refused":
+            raise ConnectError(f"{request.url} refused")
+        if request.url.path == "/hangs":
+            raise ReadTimeout(f"{request.url} hangs")
+        status = 404 if request.url.path == "/missing" else 200
+        return Response(status, json=dict(request.headers))
+
+    @app.get("/calls")
+    async def call(path: str = "/") -> dict[str, str]:
+        async with traced(AsyncClient(transport=MockTransport(answer))) as client:
+            headers: dict[str, str] = (await client.get(f"http://others{path}")).json()
+            return headers
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -106,26 +125,49 @@ async def test_probes_are_not_traced(watched: Watched, receiver: Receiver) -> No
 async def test_a_trace_goes_on_from_the_caller_to_others_without_what_strangers_add(
     watched: Watched, receiver: Receiver
 ) -> None:
-    async def echo(request: Request) -> Response:
-        return Response(200, json=dict(request.headers))
-
-    def prepare(app: FastAPI) -> None:
-        @app.get("/calls")
-        async def call_others() -> dict[str, str]:
-            hooks = {"request": [add_traceparent]}
-            transport = MockTransport(echo)
-            async with AsyncClient(event_hooks=hooks, transport=transport) as client:
-                headers: dict[str, str] = (await client.get("http://others/")).json()
-                return headers
-
     given = {"traceparent": TRACEPARENT, "tracestate": "a=b", "baggage": "user=lamp"}
-    async with watched(prepare) as client:
+    async with watched(call_others) as client:
         sent = (await client.get("/calls", headers=given)).json()
 
-    [span] = receiver.spans
+    span, call = receiver.spans
     assert (span.trace_id.hex(), span.parent_span_id.hex(), span.trace_state) == (TRACE, PARENT, "")
-    assert sent["traceparent"] == f"00-{TRACE}-{span.span_id.hex()}-01"
+    assert (call.name, call.parent_span_id, call.kind) == (
+        "GET",
+        span.span_id,
+        Span.SPAN_KIND_CLIENT,
+    )
+    assert values(call.attributes) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "server.address": "others",
+    }
+    assert sent["traceparent"] == f"00-{TRACE}-{call.span_id.hex()}-01"
     assert {"tracestate", "baggage"} & set(sent) == set()
+
+
+async def test_others_are_told_of_a_trace_that_is_not_sampled(watched: Watched) -> None:
+    async with watched(call_others) as client:
+        given = {"traceparent": f"00-{TRACE}-{PARENT}-00"}
+        sent = (await client.get("/calls", headers=given)).json()
+
+    assert sent["traceparent"].endswith("-00")
+    assert sent["traceparent"][3:35] == TRACE
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [("/missing", "404"), ("/refused", "ConnectError"), ("/hangs", "ReadTimeout")],
+)
+async def test_a_call_that_fails_is_told_by_its_kind_and_not_by_its_url(
+    path: str, error: str, watched: Watched, receiver: Receiver
+) -> None:
+    async with watched(call_others) as client:
+        await client.get("/calls", params={"path": path})
+
+    call = receiver.spans[1]
+    assert values(call.attributes)["error.type"] == error
+    assert (call.status.code, call.events[:]) == (Status.STATUS_CODE_ERROR, [])
+    assert [body for _, body in receiver.bodies if path.encode() in body] == []
 
 
 async def test_a_caller_that_does_not_sample_is_followed(

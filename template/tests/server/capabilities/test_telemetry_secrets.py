@@ -1,15 +1,18 @@
 """Whatever carries a secret, no exported byte has it."""
 
+from contextlib import suppress
 from itertools import count
 
 import pytest
 from fastapi import FastAPI, HTTPException, WebSocket
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, ConnectError, MockTransport, Request, Response
+from httpx2.websockets import ASGIWebSocketTransport, WebSocketDisconnect, WebSocketUpgradeError
 from opentelemetry import trace
 from sqlalchemy import text
 
 from app.core.database import ReadSessionDep, SessionDep
 from app.core.errors import AppError
+from app.core.telemetry.clients import traced
 from tests.capabilities.telemetry import Receiver, Watched
 from tests.things import Thing
 
@@ -41,10 +44,36 @@ def add_routes(app: FastAPI) -> None:
     async def name_a_column(session: ReadSessionDep, name: str) -> None:
         await session.execute(text(f'SELECT * FROM "{name}"'))  # noqa: S608  # as one must not
 
+    @app.get("/calls")
+    async def call_others(path: str) -> None:
+        async with traced(AsyncClient(transport=MockTransport(refuse))) as client:
+            headers = {"Authorization": f"Bearer {secret()}", "X-Api-Key": secret()}
+            url = f"https://user:{secret()}@others/{path}?token={path}"
+            await client.post(url, headers=headers, json={secret(): secret()})
+
     @app.websocket("/socket/{name}")
-    async def talk(socket: WebSocket, name: str) -> None:
-        await socket.accept()
+    async def talk(socket: WebSocket, session: SessionDep, name: str) -> None:
+        await socket.accept(subprotocol=socket.headers["sec-websocket-protocol"])
+        session.add(Thing(name=name, data={name: await socket.receive_text()}))
+        await session.flush()
         raise RuntimeError(name)
+
+
+async def refuse(request: Request) -> Response:
+    raise ConnectError(f"{request.url} refuses {request.headers}")
+
+
+async def carry_secrets_by_websocket(app: FastAPI) -> None:
+    """In a handshake that is taken, in one that is refused, and in a message."""
+    headers = {"Cookie": f"session={secret()}", "X-Api-Key": secret(), secret(): "name"}
+    async with AsyncClient(transport=ASGIWebSocketTransport(app), headers=headers) as client:
+        for path in ("socket", "nothing"):
+            url = f"ws://{secret()}/{path}/{secret()}?token={secret()}"
+            with suppress(WebSocketDisconnect, WebSocketUpgradeError):
+                async with client.websocket(url, subprotocols=[secret()]) as websocket:
+                    await websocket.send_text(secret())
+                    with pytest.raises(WebSocketDisconnect):
+                        await websocket.receive_text()
 
 
 async def carry_secrets(client: AsyncClient) -> None:
@@ -77,6 +106,7 @@ async def carry_secrets(client: AsyncClient) -> None:
         await client.get(f"/raises/{kind}", params={"why": secret()})
     await client.get("/literal", params={"value": secret()})
     await client.get(f"/odd/{secret()}")
+    await client.get("/calls", params={"path": secret()})
     await client.get(f"/nothing/{secret()}")
     await client.request(f"GET{secret()}", "/nothing")
     await client.get("/openapi.json", headers={"traceparent": secret()})
@@ -86,10 +116,19 @@ async def carry_secrets(client: AsyncClient) -> None:
 async def test_no_exported_byte_has_a_secret_of_a_request(
     watched: Watched, receiver: Receiver
 ) -> None:
-    async with watched(add_routes) as client:
-        await carry_secrets(client)
+    apps = list[FastAPI]()
 
-    assert len(receiver.spans) > 20
+    def prepare(app: FastAPI) -> None:
+        apps.append(app)
+        add_routes(app)
+
+    async with watched(prepare) as client:
+        await carry_secrets(client)
+        await carry_secrets_by_websocket(apps[0])
+
+    names = [span.name for span in receiver.spans]
+    assert len(names) > 20
+    assert {"WS /socket/{name}", "WS", "INSERT thing", "POST"} <= set(names)
     assert len(receiver.points["db.client.operation.duration"]) > 3
     assert [body for _, body in receiver.bodies if SECRET.encode() in body] == []
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from opentelemetry import metrics
 
 from app.core.auth import public
 from app.server import health
@@ -33,5 +34,12 @@ def add_middleware(app: FastAPI) -> None:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # Recorded where the answer `telemetry` exports it, and nowhere else.
+    metrics.get_meter("app.auth").create_observable_gauge(
+        "auth.keys.expiry",
+        [app.state.verifier.keys.expiry],
+        "s",
+        "While the issuer is away: when its keys can no longer be used, in seconds since 1970.",
+    )
     yield
     await app.state.verifier.aclose()

@@ -4,10 +4,11 @@ import asyncio
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+from opentelemetry.metrics import CallbackOptions, Observation
 
 from app.core.auth import UnauthenticatedError
 from app.core.errors import UnavailableError
@@ -68,6 +69,11 @@ class Keys:
         if self.is_away:
             raise UnavailableError("The issuer of this token is not available now. Try again.")
         raise UnauthenticatedError("The token's key is none of the issuer's.")
+
+    def expiry(self, _: CallbackOptions) -> list[Observation]:
+        """While the issuer is away: when its keys can no longer be used, in Unix time."""
+        left = self.fetched_at + self.stale - monotonic()
+        return [Observation(time() + left)] if self.is_away and math.isfinite(left) else []
 
     async def aclose(self) -> None:
         if self.fetch:

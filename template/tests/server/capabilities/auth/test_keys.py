@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 from fastapi import FastAPI
+from opentelemetry.metrics import CallbackOptions
 
 from app.core.auth import UnauthenticatedError
 from app.server.capabilities.auth import keys as keys_module
@@ -229,3 +230,28 @@ async def test_a_fetch_blocks_nobody_and_holds_no_connection(
     answered.set()
 
     assert (held, alive, await waiting) == (0, 200, 200)
+
+
+async def test_while_the_issuer_is_away_it_is_told_when_its_keys_expire(
+    issuer: Issuer, app: FastAPI, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_module, "time", lambda: clock.now + 7)  # Unix time
+    keys = app.state.verifier.keys
+
+    def told() -> list[float | int]:
+        return [each.value for each in keys.expiry(CallbackOptions())]
+
+    assert told() == []
+    await status(app, issuer.token())
+    assert told() == []
+    fetched = clock.now
+    clock.now += keys.longest
+    issuer.go_away()
+    await status(app, issuer.token())
+    await settle()
+    assert told() == [fetched + keys.stale + 7]
+    issuer.come_back()
+    clock.now += 2
+    await status(app, issuer.token())
+    await settle()
+    assert told() == []
