@@ -24,7 +24,8 @@ ANSWERS: dict[str, dict[str, object]] = {"auth": {"auth": "oidc"}, "telemetry": 
 
 
 def answers_of(mutation: Mutation) -> dict[str, object]:
-    parts = [PurePath(part).stem for part in PurePath(mutation.file).parts]
+    files = PurePath(mutation.file), PurePath(mutation.tests)
+    parts = dict.fromkeys(PurePath(part).stem for file in files for part in file.parts)
     return {name: answer for part in parts for name, answer in ANSWERS.get(part, {}).items()}
 
 
