@@ -12,7 +12,7 @@ from benchmarks import report
 from benchmarks.database import migrated_database
 from benchmarks.measure import measure
 from benchmarks.plan import SIZES
-from benchmarks.server import SECOND, pin
+from benchmarks.server import SECOND, WITH_TELEMETRY, pin
 from tests.support.services import ROOT, render, snapshot
 from tests.support.serving import clean_environment
 
@@ -30,7 +30,10 @@ def main(arguments: list[str]) -> None:
     command = " ".join(["python -m benchmarks", *arguments])
     pin(SECOND)  # this process, Postgres and the load; servers move to the other core
     with tempfile.TemporaryDirectory() as folder:
-        service = (options.service or new_service(Path(folder))).resolve()
+        place = Path(folder)
+        service = (options.service or new_service(place)).resolve()
+        if SIZES[options.size].telemetry:
+            new_service(place, service.with_name(WITH_TELEMETRY), telemetry=True)
         with migrated_database(service) as url:
             about = report.about(service, url, command)
             measured = {"about": about, **measure(service, url, SIZES[options.size])}
@@ -39,9 +42,10 @@ def main(arguments: list[str]) -> None:
     report.write(options.output)
 
 
-def new_service(folder: Path, **answers: object) -> Path:
+def new_service(folder: Path, service: Path | None = None, **answers: object) -> Path:
     """A service rendered from the working tree, with its production dependencies."""
-    service = render(snapshot(folder / "template"), folder / "my-service", **answers)
+    template, service = folder / "template", service or folder / "my-service"
+    render(template if template.exists() else snapshot(template), service, **answers)
     sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
     subprocess.run(sync, cwd=service, env=clean_environment(), check=True)
     return service

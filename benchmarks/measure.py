@@ -1,5 +1,6 @@
 """Measures contenders in turn, round by round, so that all run under the same conditions."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx2
 from benchmarks import checks, database
 from benchmarks.load import load
 from benchmarks.plan import WORKS, Contender, Size
+from benchmarks.receiver import receiving
 from benchmarks.server import Server, import_seconds, serve
 from benchmarks.wire import Wire, counting
 
@@ -30,18 +32,39 @@ class Load(NamedTuple):
 
 
 def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
-    """Everything in a size: facts of each contender, loads, and the service without parts."""
+    """Everything in a size: facts of each contender, loads, the service without parts and with
+    telemetry."""
     starts = _starts(service, url, size)
     facts = [
         {"contender": contender.name, **starts[contender], **_fact(contender, service, url, size)}
         for contender in size.contenders
     ]
-    loads = [row for count in size.processes for row in _rounds(service, url, size, count)]
+    loads = [
+        row
+        for count in size.processes
+        if size.contenders
+        for row in _rounds(service, url, size, count)
+    ]
     parts: list[Row] = []
     if size.parts:
         one = Size(size.rounds, {32: size.seconds[32]}, works=("GET one",), contenders=size.parts)
         parts = list(_rounds(service, url, one, 1))
-    return {"facts": facts, "loads": loads, "parts": parts}
+    return {
+        "facts": facts,
+        "loads": loads,
+        "parts": parts,
+        "telemetry": _telemetry(service, url, size),
+    }
+
+
+def _telemetry(service: Path, url: str, size: Size) -> list[Row]:
+    if not size.telemetry:
+        return []
+    works, loads = ("GET one", "POST one"), {32: size.seconds[32]}
+    one = Size(size.rounds, loads, works=works, contenders=size.telemetry)
+    with receiving() as receiver:
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver
+        return list(_rounds(service, url, one, 1))
 
 
 def _rounds(service: Path, url: str, size: Size, processes: int) -> Iterator[Row]:

@@ -16,6 +16,8 @@ class Contender:
     name: str
     app: str
     settings: dict[str, str] = field(default_factory=dict, hash=False)
+    telemetry: bool = False
+    """Whether it runs in the service that was rendered with telemetry."""
 
 
 def part(name: str, without: str) -> Contender:
@@ -39,6 +41,24 @@ PARTS = (
     part("without unconfigured telemetry", "telemetry"),
     Contender("raw, without the log line", RAW.app, QUIET),
     Contender("usual, without the log line", USUAL.app, QUIET),
+)
+
+
+def telemetry(name: str, **settings: str) -> Contender:
+    """The service with telemetry, whose receiver is in the environment."""
+    return Contender(f"with telemetry, {name}", SERVICE.app, settings, telemetry=True)
+
+
+TELEMETRY = (
+    SERVICE,
+    telemetry("not configured", OTEL_EXPORTER_OTLP_ENDPOINT=""),
+    telemetry("metrics alone", OTEL_TRACES_EXPORTER="none"),
+    telemetry(
+        "sampled at 1 %",
+        OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="0.01",
+    ),
+    telemetry("sampled at 100 %"),
 )
 
 
@@ -98,10 +118,12 @@ class Size:
     works: tuple[str, ...] = tuple(WORKS)
     contenders: tuple[Contender, ...] = CONTENDERS
     parts: tuple[Contender, ...] = ()
+    telemetry: tuple[Contender, ...] = ()
 
 
 SIZES = {
-    "full": Size(5, {1: 1, 32: 2, 256: 2}, (1, 2), parts=PARTS),
+    "full": Size(5, {1: 1, 32: 2, 256: 2}, (1, 2), parts=PARTS, telemetry=TELEMETRY),
     "quick": Size(3, {32: 1}),
     "smoke": Size(1, {2: 1}, works=("GET one", "POST one", "PATCH one")),
+    "telemetry": Size(9, {32: 2}, contenders=(), telemetry=TELEMETRY),
 }

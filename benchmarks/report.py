@@ -55,9 +55,11 @@ def write(folder: Path) -> None:
         _scaling(loads),
         _facts(measured["facts"]),
         _parts(measured["parts"]),
+        *(_telemetry(measured.get("telemetry", []), work) for work in ("GET one", "POST one")),
     ]
     (folder / "results.md").write_text("\n".join(filter(None, sections)))
-    (folder / "results.svg").write_text(plot.svg(loads))
+    if loads:
+        (folder / "results.svg").write_text(plot.svg(loads))
 
 
 def _about(given: dict[str, Any]) -> str:
@@ -115,6 +117,8 @@ def _scaling(rows: list[Row]) -> str:
 
 
 def _facts(rows: list[Row]) -> str:
+    if not rows:
+        return ""
     works = list(rows[0]["round_trips"])
     header = ["contender", "import s", "start to ready s", "RSS MB"]
     lines = [
@@ -127,6 +131,16 @@ def _facts(rows: list[Row]) -> str:
 
 def _parts(rows: list[Row]) -> str:
     """The cost of each part: the service compared with the service without it."""
+    return _compared("## What each part costs\n\n", "GET one", rows)
+
+
+def _telemetry(rows: list[Row], work: str) -> str:
+    """The cost of telemetry, compared with the service that was rendered without it."""
+    title = f"## What telemetry costs: {work}\n\n"
+    return _compared(title, work, [row for row in rows if row["work"] == work])
+
+
+def _compared(title: str, work: str, rows: list[Row]) -> str:
     if not rows:
         return ""
     lines = [
@@ -137,5 +151,5 @@ def _parts(rows: list[Row]) -> str:
         ]
         for name in values(rows, "contender")
     ]
-    header = ["GET one at 32 connections", "x the service's req/s", "x its CPU/req"]
-    return "## What each part costs\n\n" + table(header, lines)
+    header = [f"{work} at 32 connections", "x the service's req/s", "x its CPU/req"]
+    return title + table(header, lines)

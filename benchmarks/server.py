@@ -14,6 +14,7 @@ from benchmarks.plan import Contender, item_path
 from tests.support.serving import clean_environment, free_port, stop_group
 
 HERE = Path(__file__).parent
+WITH_TELEMETRY = "with-telemetry"  # a service beside the others
 TICKS = os.sysconf("SC_CLK_TCK")
 # The flags of `make serve`.
 FLAGS = "--proxy-headers --no-server-header --timeout-keep-alive 75 --timeout-graceful-shutdown 30"
@@ -63,6 +64,7 @@ def serve(
 ) -> Iterator[Server]:
     """Start a contender by the production command, on its own core if it is one process."""
     port = free_port()
+    service = service.with_name(WITH_TELEMETRY) if contender.telemetry else service
     command = [python(service), "-m", "uvicorn", contender.app, "--port", str(port), *FLAGS.split()]
     process = subprocess.Popen(
         [*command, "--workers", str(processes)],
