@@ -146,8 +146,8 @@ def receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
+            refuses = received.refuses.is_set() or not received.answers.is_set()
             received.answers.wait(30)
-            refuses = received.refuses.is_set()
             with received.changed:
                 if refuses:
                     received.refused += 1
