@@ -41,6 +41,12 @@ def test_every_contender_does_the_work_and_is_measured(
     assert trips[plan.LIMIT.name] == {"GET one": 1, "POST one": 1, "PATCH one": 1}
     assert trips[plan.SERVICE.name] == {"GET one": 1, "POST one": 3, "PATCH one": 3}
     assert trips[plan.USUAL.name]["GET one"] > 3
+    told = [(row["contender"], row["work"], row["failed"]) for row in measured["telemetry"]]
+    assert told == [
+        (name, work, 0)
+        for work in ("GET one", "POST one")
+        for name in ("the service", "with telemetry, sampled at 100 %")
+    ]
     assert "| the service |" in (tmp_path / "results.md").read_text()
     assert (tmp_path / "results.svg").read_text().startswith("<svg ")
 
