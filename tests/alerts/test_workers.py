@@ -31,5 +31,4 @@ def test_a_service_with_several_workers_ends_with_a_sentence(
         check=False,
     )
 
-    assert run.returncode == 3  # uvicorn's, for an application that does not start
     assert SENTENCE in run.stdout + run.stderr

@@ -23,10 +23,50 @@ LIMITS = {
     "postgres_pool_timeout_seconds": 0.5,
     "request_timeout_seconds": 2,
 }
+REQUESTS = [
+    "POST /things/lamp",
+    "POST /things/lamp",
+    "GET /slow",
+    "GET /endless",
+    "GET /failing",
+    "POST /doomed",
+]
 WAITS_FOR_A_LOCK = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
+TREE = [
+    "POST /things/{name}",
+    "  SELECT thing",
+    "  INSERT thing",
+    "  COMMIT",
+    "POST /things/{name}",
+    "  SELECT thing",
+    "  INSERT thing 23505",
+    "GET /slow 503",
+    "  SET",
+    "  SELECT thing 57014",
+    "GET /endless 503",
+    "  SELECT CancelledError",
+    "GET /failing 500 builtins.RuntimeError",
+    "  SELECT thing",
+    "POST /doomed 500 sqlalchemy.exc.IntegrityError",
+    "  INSERT thing",
+    "  COMMIT 23503",
+    "POST /race/{name}",
+    "  INSERT thing",
+    "  COMMIT",
+    "POST /race/{name}",
+    "  INSERT thing 23505",
+    "GET /waits 503",
+    "  connect write TimeoutError",
+    "GET /waits",
+    "  connect write",
+    "  SELECT",
+    "  COMMIT",
+    "GET /endless asyncio.exceptions.CancelledError",
+    "  SELECT CancelledError",
+]
 
 
 @dataclass
@@ -134,55 +174,14 @@ async def test_a_trace_tells_what_became_of_each_request(
         async with all_connections_held(client, moments):  # so that they are open
             await client.post("/doomed", headers=UNSAMPLED)
         client.headers["traceparent"] = TRACEPARENT
-        statuses = [
-            (await client.request(*request.split())).status_code
-            for request in (
-                "POST /things/lamp",
-                "POST /things/lamp",
-                "GET /slow",
-                "GET /endless",
-                "GET /failing",
-                "POST /doomed",
-            )
-        ]
+        statuses = [(await client.request(*request.split())).status_code for request in REQUESTS]
         moments.begun = asyncio.Semaphore(0)
         statuses += await race(client, moments, apps[0].state.database)
         statuses += await wait_for_the_pool(client, moments)
         await go_away(client, moments)
 
     assert statuses == [200, 409, 503, 503, 500, 500, 200, 409, 503, 200]
-    assert tree(receiver.spans) == [
-        "POST /things/{name}",
-        "  SELECT thing",
-        "  INSERT thing",
-        "  COMMIT",
-        "POST /things/{name}",
-        "  SELECT thing",
-        "  INSERT thing 23505",
-        "GET /slow 503",
-        "  SET",
-        "  SELECT thing 57014",
-        "GET /endless 503",
-        "  SELECT CancelledError",
-        "GET /failing 500 builtins.RuntimeError",
-        "  SELECT thing",
-        "POST /doomed 500 sqlalchemy.exc.IntegrityError",
-        "  INSERT thing",
-        "  COMMIT 23503",
-        "POST /race/{name}",
-        "  INSERT thing",
-        "  COMMIT",
-        "POST /race/{name}",
-        "  INSERT thing 23505",
-        "GET /waits 503",
-        "  connect write TimeoutError",
-        "GET /waits",
-        "  connect write",
-        "  SELECT",
-        "  COMMIT",
-        "GET /endless asyncio.exceptions.CancelledError",
-        "  SELECT CancelledError",
-    ]
+    assert tree(receiver.spans) == TREE
     assert {
         str(told[pools.NAME]): point.as_int
         for told, point in receiver.points["db.client.connection.timeouts"]
