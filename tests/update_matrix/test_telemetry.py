@@ -19,8 +19,6 @@ RELEASE = history.releases()[0]
 RULES = "ops/prometheus/rules.yaml"
 TOLD = '''"""A feature of the service's own is a part of its traces."""
 
-from httpx2 import AsyncClient
-
 from tests.capabilities.telemetry import Receiver, Watched
 
 
