@@ -27,7 +27,7 @@ for metric in (m for r in sent.resource_metrics for s in r.scope_metrics for m i
     for point in getattr(metric, metric.WhichOneof("data")).data_points:
         named = {each.key: each.value.string_value for each in point.attributes}
         value = point.count if metric.HasField("histogram") else point.as_int or point.as_double
-        name = " ".join((metric.name, named.get("job", ""), named.get("status", "")))
+        name = " ".join((metric.name, named.get("job.name", ""), named.get("status", "")))
         print(json.dumps([name.strip(), value]))
 """
 FILL = """
