@@ -46,7 +46,8 @@ def receiving() -> Iterator[tuple[str, dict[str, bytes]]]:
 
 def test_a_variable_alone_switches_it_on_and_nothing_is_lost_in_the_end(serve: Serve) -> None:
     with receiving() as (url, received):
-        service = serve(otel_exporter_otlp_endpoint=url, service_name="lamps")
+        late = {"otel_bsp_schedule_delay": 600_000, "otel_metric_export_interval": 600_000}
+        service = serve(otel_exporter_otlp_endpoint=url, service_name="lamps", **late)
         service.served.request("POST", "/items", json={"name": "lamp"}).raise_for_status()
         service.served.get("/items").raise_for_status()
         service.signal(signal.SIGTERM)
