@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.testing import capture_logs
@@ -15,6 +15,7 @@ from app.core.config import Settings
 from app.core.database import Database, PrimaryReadSessionDep, ReadSessionDep, open_database
 from app.core.engine import LostConnectionError
 from app.core.postgres.hosts import Hosts
+from app.core.postgres.revisions import NotReadyError
 from app.core.postgres.standby import RecoveryConflictError
 from app.core.replica import Replica
 from app.main import create_app
@@ -147,6 +148,17 @@ async def test_a_read_that_fails_by_the_fault_of_the_replica_is_repeated_on_the_
     else:
         with pytest.raises((DBAPIError, RecoveryConflictError)):
             await pair.read().execute(read)
+
+
+async def test_a_read_goes_to_the_primary_when_the_pooler_of_the_replica_loses_something(
+    pair: Database, replica: Replica
+) -> None:
+    def lose(*_: object) -> None:
+        raise NotReadyError("The pooler leaves the server with lock_timeout 0.")
+
+    event.listen(replica.engine, "do_connect", lose)
+
+    assert await pair.read().scalar(NAME) != "replica"
 
 
 async def test_a_read_that_takes_too_long_is_not_repeated(pair: Database) -> None:
