@@ -1,7 +1,8 @@
 """Writes docs/faults.md from a run of the campaigns:
 
 rm -f build/faults.jsonl
-FIGURES=build/faults.jsonl uv run pytest tests/faults --full  # after `make test-system`, once
+# After `make test-system`, once:
+FIGURES=build/faults.jsonl uv run pytest tests/faults tests/containers tests/kubernetes --full
 uv run python -m tests.faults.page build/faults.jsonl > docs/faults.md
 """
 
@@ -15,10 +16,10 @@ from tests.support.services import ROOT
 
 PAGE = """# Faults
 
-What `tests/faults` did to a service in production, on a Postgres of its own, and what came of it.
-[promises.md](../template/docs/promises.md) has the bounds, beyond which a campaign fails. The
-figures are those of one run of each campaign, in full or in small size, on two cores that others
-used as well.
+What `tests/faults`, and two tests with a cluster, did to a service in production, on a Postgres
+of its own, and what came of it. [promises.md](../template/docs/promises.md) has the bounds, beyond
+which a campaign fails. The figures are those of one run of each campaign, in full or in small size,
+on two cores that others used as well.
 {tables}"""
 TABLE = """
 ## {title}
@@ -41,7 +42,9 @@ def read(file: Path) -> Figures:
 
 def campaigns() -> Iterator[tuple[str, dict[str, set[str]]]]:
     """What each file of campaigns is about, and the names of the values that its tests keep."""
-    for file in sorted((ROOT / "tests/faults").glob("test_*.py")):
+    others = ("tests/containers/test_cluster.py", "tests/kubernetes/test_restore.py")
+    files = sorted((ROOT / "tests/faults").glob("test_*.py"))
+    for file in [*files, *(ROOT / other for other in others)]:
         module = ast.parse(file.read_text())
         functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
         kept = {test.name: calls for test in functions if (calls := calls_of_figure(test))}

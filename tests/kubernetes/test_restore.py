@@ -1,4 +1,4 @@
-"""The restore of docs/operations.md: its lines are run, and its manifests are built."""
+"""A table is lost and comes back: the lines of the page of operations are run."""
 
 import os
 import re
