@@ -13,7 +13,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read(file: Path, model: type[Model]) -> Model:
     """Raises FleetError that names the file and the key if the model does not accept it."""
-    return _validated(str(file), toml(file), model)
+    return validated(str(file), toml(file), model)
 
 
 def parse(name: str, text: str, model: type[Model]) -> Model:
@@ -22,7 +22,7 @@ def parse(name: str, text: str, model: type[Model]) -> Model:
         declared = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of a stranger's TOML, Python's own too
         raise FleetError(f"{name} is not valid TOML: {error}.") from error
-    return _validated(name, declared, model)
+    return validated(name, declared, model)
 
 
 def toml(file: Path) -> dict[str, Any]:
@@ -35,7 +35,8 @@ def toml(file: Path) -> dict[str, Any]:
         raise FleetError(f"{file} is not valid TOML: {error}.") from error
 
 
-def _validated(name: str, declared: dict[str, Any], model: type[Model]) -> Model:
+def validated(name: str, declared: object, model: type[Model]) -> Model:
+    """Raises FleetError, which begins with the name, if the model does not accept it."""
     try:
         return model.model_validate(declared)
     except ValidationError as error:

@@ -47,7 +47,7 @@ def test_every_capture_is_shown() -> None:
 def test_the_readme_of_a_service_shows_the_first_part_of_the_demo(
     render: Callable[..., Path],
 ) -> None:
-    [shown] = blocks((render() / "README.md").read_text(), "console")
+    shown, _ = blocks((render() / "README.md").read_text(), "console")
 
     assert recorded()["demo"].replace("make demo", "make dev").startswith(f"{shown}\n$ curl")
 
@@ -75,10 +75,16 @@ def test_make_demo_still_does_what_its_picture_shows(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_make_resource_still_does_what_its_picture_shows(tmp_path: Path) -> None:
+    assert stories.resource(tmp_path) == recorded()["resource"]
+
+
+@pytest.mark.slow
 def test_fleet_still_prints_what_its_guide_shows(tmp_path: Path) -> None:
     printed = stories.fleet(tmp_path)
 
-    assert printed == {name: text for name, text in recorded().items() if name != "demo"}
+    others = {name: text for name, text in recorded().items() if name not in PICTURES}
+    assert printed == others
 
 
 def test_the_picture_of_the_page_is_small_enough_for_a_repository() -> None:

@@ -12,7 +12,7 @@ from docs.captures.page import screenshot
 from tests.support.services import ROOT
 
 FOLDER = Path(__file__).parent
-PICTURES = {"demo": "make demo"}
+PICTURES = {"demo": "make demo", "resource": "make resource"}
 """The texts that are shown as pictures, and their titles."""
 DOCUMENTS = ("README.md", "docs/fleet.md")
 BLOCK = re.compile(r"(<!-- capture: ([\w-]+) -->\n```console\n).*?(```)", re.DOTALL)
@@ -31,6 +31,7 @@ def recorded() -> dict[str, str]:
 def main() -> None:
     with TemporaryDirectory() as folder:
         texts = {"demo": stories.demo(Path(folder, "demo"))}
+        texts |= {"resource": stories.resource(Path(folder, "resource"))}
         texts |= stories.fleet(Path(folder, "fleet"))
     for name, text in texts.items():
         (FOLDER / f"{name}.txt").write_text(text)

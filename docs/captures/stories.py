@@ -28,6 +28,10 @@ FLEET = {
     "update": "fleet update payments orders lamps",
     "preset": "fleet preset preset.yml --template template",
 }
+RESOURCE = [
+    "make resource name=order fields='number:string(20)'",
+    "make resource name=order fields='number:str(20) unique, total:decimal(12,2), note:text?'",
+]
 PRESET = "ci: gitlab\nhttp_port: '8000.7'\n"
 POLICY = 'minimum_version = "v0.4.0"\n\n[waivers]\nlongest_days = 60\n'
 
@@ -46,6 +50,13 @@ def demo(folder: Path) -> str:
     address = next(line for line in served.said.splitlines() if line.startswith("Docs: "))
     text = "\n".join([f"$ make demo\n...\n{address}\n", *calls])
     return text.replace(str(port), "8000")
+
+
+def resource(folder: Path) -> str:
+    """A mistake, and a resource, in a service of the working tree."""
+    template = services.snapshot(folder / "template")
+    service = services.own(services.render(template, folder / "render"), folder / "my-service")
+    return "\n".join(terminal.run(command, service, dict(os.environ)) for command in RESOURCE)
 
 
 def fleet(folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ import typer
 
 from fleet import presets, pull_request
 from fleet.commands.options import Data, DataFile, DryRun, Exit, Timeout, To, answers
+from fleet.commands.resource import add_resource
 from fleet.drift import find_drift
 from fleet.limited import SECONDS, Fence
 from fleet.service import Service, open_service, require_clean
@@ -20,6 +21,8 @@ from fleet.update_branch import Request, foreseen, left_out, propose
 from fleet.worktree import read_files, switch, write_update
 
 app = typer.Typer(help="The service in this folder.", no_args_is_help=True)
+
+app.command("resource")(add_resource)
 
 CHECKS = ["make", "--no-print-directory", "lock", "check", "test"]
 

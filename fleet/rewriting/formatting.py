@@ -8,6 +8,9 @@ from pathlib import Path
 from ruff import find_ruff_bin
 
 SORT = ("check", "--select", "I")
+UNUSED = ("check", "--select", "F401")
+OWN = ("--config", 'lint.isort.known-first-party=["app", "tests"]')
+"""Where the files are without the packages that they import."""
 FORMAT = ("format",)
 ALWAYS = ("--quiet", "--no-cache", "--force-exclude")
 
@@ -26,6 +29,12 @@ def sorted_files(folder: Path, paths: Collection[str]) -> frozenset[str]:
 def sort_imports(folder: Path, paths: Collection[str]) -> None:
     if paths:
         _run(folder, *SORT, "--fix", *ALWAYS, "--", *paths)
+
+
+def prune_imports(folder: Path, paths: Collection[str]) -> None:
+    """Remove the imports that nothing uses, and sort the others."""
+    _run(folder, *UNUSED, "--fix", *ALWAYS, "--", *paths)
+    _run(folder, *SORT, *OWN, "--fix", *ALWAYS, "--", *paths)
 
 
 def reformat(folder: Path, paths: Collection[str]) -> None:

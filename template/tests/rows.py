@@ -21,6 +21,7 @@ EXAMPLES: dict[type, Any] = {
     float: 1.0,
     int: 1,
     list: [],
+    object: {},  # JSON, of any type
     str: "x",
     uuid.UUID: uuid.UUID(int=1),
 }

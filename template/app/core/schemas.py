@@ -75,12 +75,13 @@ Text = Annotated[
 ]
 """Any text that Postgres can hold."""
 
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=100, json_schema_extra={"pattern": NAME}),
-    AfterValidator(_check_name),
+Line = Annotated[
+    str, Field(min_length=1, json_schema_extra={"pattern": NAME}), AfterValidator(_check_name)
 ]
-"""A line of text that people see: stripped, not blank, in Unicode's normal form C."""
+"""A line of text that people see, of any length: stripped, not blank, in normal form C."""
+
+Name = Annotated[Line, Field(max_length=100)]
+"""A line of 100 characters at most."""
 
 Number = Annotated[float, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 StorableJson = TypeAliasType(

@@ -11,7 +11,7 @@ from httpx2 import AsyncClient
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.core.database import SessionDep
-from app.core.schemas import MAX_NUMBER, JsonObject, Name, RequestModel, Text, omittable
+from app.core.schemas import MAX_NUMBER, JsonObject, Line, Name, RequestModel, Text, omittable
 from tests.things import Thing
 
 
@@ -53,6 +53,15 @@ def test_a_name_is_stripped_and_in_normal_form(given: str, kept: str) -> None:
 def test_a_name_that_is_blank_or_has_control_characters_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Name).validate_python(name)
+
+
+@pytest.mark.parametrize(
+    ("line", "length"), [("x" * 100, 100), (" " + "x" * 101, 101), ("x" * 999, 999)]
+)
+def test_a_line_is_a_name_of_any_length(line: str, length: int) -> None:
+    assert len(TypeAdapter(Line).validate_python(line)) == length
+    with pytest.raises(ValidationError):
+        TypeAdapter(Line).validate_python(f"{line}\n")
 
 
 @pytest.mark.parametrize("text", ["la\0mp", "\ud800", "lamp\udfff"])

@@ -8,6 +8,7 @@ from sqlalchemy import insert, text
 
 from app.core.database import Database
 from app.items.models import Item
+from tests.items.examples import create_item
 
 ID = {"X-Request-ID": "test-request-1"}
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -227,7 +228,7 @@ async def test_a_prefix_that_postgres_cannot_hold_is_refused(client: AsyncClient
     "body", [{"name": None}, {"attributes": None}, {"name": ""}, {"nam": "torch"}]
 )
 async def test_a_change_to_nothing_is_refused(client: AsyncClient, body: dict[str, object]) -> None:
-    item = (await client.post("/items", json={"name": "lamp"})).json()
+    item = await create_item(client)
 
     assert (await client.patch(f"/items/{item['id']}", json=body)).status_code == 422
 
@@ -243,7 +244,7 @@ async def test_a_change_to_a_taken_name_is_refused(client: AsyncClient) -> None:
 
 
 async def test_a_deleted_item_is_gone(client: AsyncClient) -> None:
-    item = (await client.post("/items", json={"name": "lamp"})).json()
+    item = await create_item(client)
 
     deleted = await client.delete(f"/items/{item['id']}")
 

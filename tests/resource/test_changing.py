@@ -1,0 +1,138 @@
+"""A field is added to a resource by a second run: edits are kept, and conflicts are told."""
+
+import pytest
+
+from fleet.errors import FleetError
+from fleet.resource.changing import Changed, change
+from fleet.resource.project import Project
+from fleet.resource.record import RECORD, recorded
+from fleet.resource.writing import write
+from tests.resource.specifications import Asked, add
+
+FIELDS = "number:str(20) unique, status:enum(draft,placed)=draft index, of:ref(lamps)?"
+MORE = f"{FIELDS}, note:text?, colour:enum(red,blue)=red"
+
+
+@pytest.fixture
+def lamps(project: Project) -> Project:
+    """A service with lamps."""
+    add(project, Asked("lamp", FIELDS))
+    return project
+
+
+def changed(project: Project, fields: str) -> Changed:
+    fresh = Project(project.folder)
+    found = change(fresh, "lamp", recorded(fresh)["lamp"], fields)
+    write(fresh, found.texts)
+    return found
+
+
+def edit(project: Project, path: str, old: str, new: str) -> None:
+    text = project.text(path)
+    assert text.count(old) == 1
+    (project.folder / path).write_text(text.replace(old, new))
+
+
+def test_what_nobody_has_edited_becomes_what_a_first_run_would_write(
+    lamps: Project, service_copy: Project
+) -> None:
+    paths = add(service_copy, Asked("lamp", MORE))
+
+    found = changed(lamps, MORE)
+
+    assert (found.conflicts, found.left_deleted) == ([], [])
+    assert "app/lamps/schemas.py" in found.texts
+    own = [path for path in paths if path != RECORD]
+    assert {path: lamps.text(path) for path in own} == {
+        path: service_copy.text(path) for path in own
+    }
+
+
+def test_edits_are_kept(lamps: Project) -> None:
+    table = '    __tablename__ = "lamp"\n'
+    edit(lamps, "app/lamps/models.py", table, f'    """Lights."""\n\n{table}')
+    created = "    return await create(session, Lamp, data.model_dump())\n"
+    edit(lamps, "app/lamps/service.py", created, f"    check(data)\n{created}")
+
+    found = changed(lamps, MORE)
+
+    models, service = lamps.text("app/lamps/models.py"), lamps.text("app/lamps/service.py")
+    assert found.conflicts == []
+    assert '    """Lights."""\n' in models
+    assert "    note: Mapped[str | None] = mapped_column(Text)\n" in models
+    assert "    check(data)\n" in service
+    assert "defer(Lamp.note, raiseload=True)" in service
+
+
+def test_the_same_lines_are_a_conflict(lamps: Project) -> None:
+    line = '    of_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("lamp.id"))\n'
+    edit(lamps, "app/lamps/models.py", line, "    size: Mapped[int]\n")
+
+    found = changed(lamps, MORE)
+
+    assert found.conflicts == ["app/lamps/models.py"]
+    text = lamps.text("app/lamps/models.py")
+    assert "<<<<<<< yours\n    size: Mapped[int]\n" in text
+    assert ">>>>>>> make resource\n" in text
+
+
+def test_what_was_deleted_stays_so(lamps: Project) -> None:
+    (lamps.folder / "tests/lamps/test_routes.py").unlink()
+
+    found = changed(lamps, MORE)
+
+    assert found.left_deleted == ["tests/lamps/test_routes.py"]
+    assert not (lamps.folder / "tests/lamps/test_routes.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (FIELDS, "lamps have these fields already."),
+        (f"{FIELDS}, a:int", "Rows that are there have no a: write `?` or a default."),
+        ("number:str(20) unique", 'The field "status" is there, and goes by hand alone.'),
+        (MORE.replace("20", "30"), '"number" is there already, as another: change it by hand.'),
+        *(
+            (
+                f"{FIELDS}, {added}",
+                f"{name} needs an index or a constraint, which a table with rows takes in steps:"
+                " docs/migrations.md has them.",
+            )
+            for name, added in {
+                "a": "a:int? index",
+                "b": "b:str(9)? unique",
+                "c": "c:str(9)? search",
+                "d": "d:int(1,9)?",
+                "item_id": "item:ref(items)?",
+            }.items()
+        ),
+    ],
+)
+def test_what_a_table_with_rows_does_not_take_at_once_is_refused(
+    lamps: Project, fields: str, sentence: str
+) -> None:
+    with pytest.raises(FleetError) as found:
+        changed(lamps, fields)
+
+    assert str(found.value) == sentence
+
+
+def test_the_record_has_what_was_asked_for(lamps: Project) -> None:
+    add(lamps, Asked("person", 'name:str(9)="a b"'))
+    add(lamps, Asked("child", "size:int", under="people"))
+
+    found = recorded(Project(lamps.folder))
+
+    assert {name: (each.plural, each.fields, each.under) for name, each in found.items()} == {
+        "child": ("children", "size:int", "people"),
+        "lamp": ("lamps", FIELDS, ""),
+        "person": ("people", 'name:str(9)="a b"', ""),
+    }
+    assert lamps.text(RECORD).startswith("# What `make resource` wrote")
+
+
+def test_a_record_that_is_not_valid_is_a_sentence(lamps: Project) -> None:
+    (lamps.folder / RECORD).write_text("[lamp]\nfields = 1\n")
+
+    with pytest.raises(FleetError, match=r"\.template-resources\.toml, \[lamp\]"):
+        recorded(lamps)
