@@ -139,7 +139,10 @@ FIXED: dict[str, Callable[[], Kind]] = {
         ('"2026-01-01T12:00:00"', '"soon"'), can=KEYS,
     ),
     "duration": lambda: Kind(
-        "Interval", "timedelta", "timedelta", 'f"PT{1 + number % 59}S"', ('"long"',), varied=59
+        "Interval", "timedelta",
+        # A year of a duration is one of calendars, and pydantic writes 365 days as one.
+        "Annotated[timedelta, Field(ge=timedelta(0), lt=timedelta(days=365))]",
+        'f"PT{1 + number % 59}S"', ('"long"', '"-PT1S"', '"P1Y"'), ('"PT0S"', '"P364D"'), varied=59,
     ),
     "uuid": lambda: Kind(
         "Uuid", "uuid.UUID", "uuid.UUID", "str(uuid.UUID(int=number))", ('"1"',), can=KEYS

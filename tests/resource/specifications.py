@@ -74,6 +74,6 @@ def add(project: Project, asked: Asked) -> list[str]:
     """Write a resource without its migration; the paths of its files."""
     fresh = Project(project.folder)
     resource = read(fresh, asked.name, asked.fields, plural=asked.plural, under=asked.under)
-    texts = files(fresh, resource) | {RECORD: recording(fresh, resource, asked.fields)}
-    write(fresh, texts)
+    texts = files(fresh, resource)
+    write(fresh, texts | {RECORD: recording(fresh, resource, asked.fields)})
     return list(texts)

@@ -42,9 +42,8 @@ def test_what_nobody_has_edited_becomes_what_a_first_run_would_write(
 
     assert (found.conflicts, found.left_deleted) == ([], [])
     assert "app/lamps/schemas.py" in found.texts
-    own = [path for path in paths if path != RECORD]
-    assert {path: lamps.text(path) for path in own} == {
-        path: service_copy.text(path) for path in own
+    assert {path: lamps.text(path) for path in paths} == {
+        path: service_copy.text(path) for path in paths
     }
 
 
