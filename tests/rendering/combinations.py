@@ -136,6 +136,7 @@ MAY_CHANGE: dict[str, set[str]] = {
         "deploy/overlays/local/postgres.yaml",
     },
     "container": {
+        ".devcontainer/",
         ".dockerignore",
         ".github/workflows/image.yml",
         "Dockerfile",
