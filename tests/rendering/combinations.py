@@ -87,18 +87,18 @@ COMBINATIONS: dict[str, Answers] = {
     "empty-description": {"description": ""},
 }
 # Each two answers of these questions meet in one of them.
-QUESTIONS = ("auth", "jobs", "telemetry", "container", "ci")
+QUESTIONS = ("auth", "jobs", "telemetry", "container", "ci", "kubernetes")
 PAIRS: dict[str, Answers] = {
     " ".join(str(answer) for answer in row): dict(zip(QUESTIONS, row, strict=True))
     for row in (
-        ("oidc", False, True, True, "github"),
-        ("none", True, False, False, "none"),
-        ("oidc", False, False, False, "gitlab"),
-        ("none", True, True, True, "gitlab"),
-        ("none", True, False, True, "github"),
-        ("none", False, True, False, "none"),
-        ("oidc", True, True, True, "none"),
-        ("none", True, False, False, "github"),
+        ("oidc", False, True, True, "github", True),
+        ("none", True, False, False, "none", False),
+        ("oidc", False, False, False, "gitlab", False),
+        ("none", True, True, True, "gitlab", True),
+        ("none", True, False, True, "github", False),
+        ("none", False, True, False, "none", True),
+        ("oidc", True, True, True, "none", False),
+        ("none", True, False, False, "github", True),
     )
 }
 # Those of `make test-fast`; the others are slow by their number.
