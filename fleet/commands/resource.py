@@ -40,7 +40,10 @@ def add_resource(
     """
     project = Project(Path.cwd())
     project.require_core()
-    if known := recorded(project).get(name):
+    known = recorded(project).get(name)
+    if known and (project.folder / "app" / known.plural).is_dir():
+        if plural or under:
+            raise FleetError(f"{name} is there already: plural and under stay as they are.")
         _add_fields(project, name, known, fields, dry_run)
         return
     reading = partial(read, project, name, plural=plural, under=under)

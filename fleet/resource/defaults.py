@@ -9,6 +9,7 @@ from fleet.resource.grammar import Type
 
 DIGITS = re.compile(r"-?\d+")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
+LONGEST = 40
 
 
 @dataclass(frozen=True)
@@ -54,22 +55,23 @@ def _quoted(text: str) -> Default | str:
 
 def _whole(kind: Type, text: str) -> Default | str:
     low, high = _numbers(kind) or ((-(2**31), 2**31 - 1) if kind.word == "int" else BIG)
-    if not DIGITS.fullmatch(text) or not low <= int(text) <= high:
+    if len(text) > LONGEST or not DIGITS.fullmatch(text) or not low <= int(text) <= high:
         return f'cannot be "{text}": it is a whole number from {low} to {high}.'
     return Default(str(int(text)), f'"{int(text)}"', str(int(text)))
 
 
 def _decimal(kind: Type, text: str) -> Default | str:
     digits, places = _numbers(kind)
-    value = Decimal(text) if NUMBER.fullmatch(text) else None
-    if value is None or value != round(value, places) or abs(value) >= 10 ** (digits - places):
+    whole, _, fraction = text.lstrip("-").partition(".")
+    fits = len(whole.lstrip("0")) <= digits - places and len(fraction.rstrip("0")) <= places
+    if not NUMBER.fullmatch(text) or not fits:
         return f'cannot be "{text}": it has {digits} digits at most, {places} after the point.'
-    written = f"{value:.{places}f}"
+    written = f"{Decimal(text):.{places}f}"
     return Default(f'Decimal("{written}")', f'"{written}"', f'"{written}"')
 
 
 def _float(_: Type, text: str) -> Default | str:
-    if not NUMBER.fullmatch(text):
+    if len(text) > LONGEST or not NUMBER.fullmatch(text):
         return f'cannot be "{text}": it is a number such as 0.5.'
     return Default(repr(float(text)), f'"{float(text)!r}"', repr(float(text)))
 

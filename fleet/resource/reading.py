@@ -152,7 +152,7 @@ class _Reader:
                 if option == "search":
                     sentence = "Only str, of 500 characters at most, can be searched."
                 raise self._mistake(sentence, written, option)
-        if "secret" in options and (options & {"unique", "index", "search"} or not kind.example):
+        if "secret" in options and options & {"unique", "index", "search"}:
             raise self._mistake("What is secret cannot be found.", written, "secret")
         if "unique" in options and kind.varied < VARIED_ENOUGH:
             sentence = f"There are only {kind.varied} values of {written.name}."

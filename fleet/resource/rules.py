@@ -78,7 +78,9 @@ def _names(resource: Resource) -> set[str]:
     """Those of constraints, indexes and types, and of some that a change may bring."""
     ends = {"_created_at_id_idx", "_pkey"}
     for field in resource.fields:
-        ends |= {f"_{field.name}{end}" for end in ("", "_key", "_fkey", "_check", "_idx")}
+        ends |= {f"_{field.name}{end}" for end in ("_key", "_fkey", "_check", "_idx")}
+        if field.python:
+            ends.add(f"_{field.name}")  # the type of an enum
         if field.is_filter:
             ends.add(f"_{field.name}_created_at_id_idx")
     if resource.parent:

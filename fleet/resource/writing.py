@@ -50,6 +50,9 @@ def files(project: Project, resource: Resource) -> dict[str, str]:
 
 def write(project: Project, texts: dict[str, str]) -> None:
     """Raises FleetError if a file cannot be written; then none is."""
+    for path in texts:
+        if (project.folder / path).is_symlink():
+            raise FleetError(f"{path} is a link, and nothing is written through it.")
     there = [path for path in texts if (project.folder / path).is_file()]
     before = {path: (project.folder / path).read_bytes() for path in there}
     folders = {(project.folder / path).parent for path in texts}
@@ -70,7 +73,7 @@ def _undo(
     for path in texts:
         if path in before:
             (project.folder / path).write_bytes(before[path])
-        elif not (project.folder / path).is_symlink():
+        else:
             (project.folder / path).unlink(missing_ok=True)
     for folder in new:
         shutil.rmtree(folder, ignore_errors=True)

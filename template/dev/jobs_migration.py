@@ -69,6 +69,7 @@ def beside_workers(statements: Iterable[str]) -> Iterable[str]:
         if created := re.match(r"CREATE (?:UNIQUE )?INDEX (\w+) ", statement):
             yield f"DROP INDEX CONCURRENTLY IF EXISTS jobs.{created[1]}"
         once = statement.replace("ADD COLUMN ", "ADD COLUMN IF NOT EXISTS ", 1)
+        once = re.sub(r"^(DROP|ALTER) INDEX (?!IF)", r"\1 INDEX IF EXISTS ", once)
         yield re.sub(r"^((?:CREATE|CREATE UNIQUE|DROP) INDEX) ", r"\1 CONCURRENTLY ", once)
 
 

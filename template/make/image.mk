@@ -6,9 +6,9 @@ GRYPE := anchore/grype:v0.118.0@sha256:8a93fc48da96bd6ec5981279d099b69de11541dc6
 # A URL of a remote may have a token in it.
 LABELS = --label org.opencontainers.image.revision="$$(git rev-parse HEAD)" \
 	--label org.opencontainers.image.created="$$(git log -1 --format=%cI)" \
-	--label org.opencontainers.image.source="$$(git remote get-url origin | sed -E 's,//[^/@]+@,//,')"
+	--label org.opencontainers.image.source="$$(git remote get-url origin | sed -E 's,//[^/]+@,//,')"
 # Beside the image, where it is published.
-CACHE := type=registry,ref=$(shell echo '$(IMAGE)' | sed -E 's,:[^:/]*$$,,'):cache
+CACHE = type=registry,ref=$(shell echo '$(IMAGE)' | sed -E 's,:[^:/]*$$,,'):cache
 HERE := --rm --volume "$(CURDIR):/here" --workdir /here
 
 .PHONY: image image-sbom image-scan image-publish
@@ -18,8 +18,8 @@ image: ## Build the image, with the commit in its labels (IMAGE=name:tag)
 
 image-sbom: ## Write sbom.cdx.json, which lists what the image holds (CycloneDX)
 	@docker save --output image.tar "$(IMAGE)"
-	@docker run $(HERE) $(SYFT) docker-archive:image.tar --output cyclonedx-json=sbom.cdx.json
-	@rm image.tar
+	@docker run $(HERE) $(SYFT) docker-archive:image.tar --output cyclonedx-json=sbom.cdx.json; \
+		status=$$?; rm image.tar; exit $$status
 
 image-scan: ## Fail when a newer package would mend a critical vulnerability of the image
 	@docker run $(HERE) $(GRYPE) sbom:sbom.cdx.json --only-fixed --fail-on critical

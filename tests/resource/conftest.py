@@ -1,10 +1,14 @@
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fleet import cli
 from fleet.resource.project import Project
+
+Command = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,17 @@ def project(service: Path) -> Project:
 def service_copy(render: Callable[..., Path], tmp_path: Path) -> Project:
     """A second one."""
     return Project(shutil.copytree(render(), tmp_path / "copy"))
+
+
+@pytest.fixture
+def resource(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """`resource(folder, "--name", "lamp")` is the exit code and what was printed."""
+
+    def resource(folder: Path, *arguments: str) -> tuple[int, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["fleet", "service", "resource", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0), "".join(capfd.readouterr())
+
+    return resource

@@ -1,5 +1,7 @@
 """A field is added to a resource by a second run: edits are kept, and conflicts are told."""
 
+import shutil
+
 import pytest
 
 from fleet.errors import FleetError
@@ -7,6 +9,7 @@ from fleet.resource.changing import Changed, change
 from fleet.resource.project import Project
 from fleet.resource.record import RECORD, recorded
 from fleet.resource.writing import write
+from tests.resource.conftest import Command
 from tests.resource.specifications import Asked, add
 
 FIELDS = "number:str(20) unique, status:enum(draft,placed)=draft index, of:ref(lamps)?"
@@ -114,6 +117,26 @@ def test_what_a_table_with_rows_does_not_take_at_once_is_refused(
         changed(lamps, fields)
 
     assert str(found.value) == sentence
+
+
+def test_a_resource_that_was_removed_can_be_written_again(
+    lamps: Project, resource: Command
+) -> None:
+    for folder in ("app/lamps", "tests/lamps"):
+        shutil.rmtree(lamps.folder / folder)
+    api = lamps.folder / "app/api.py"
+    kept = [line for line in api.read_text().splitlines() if "lamps" not in line]
+    api.write_text("\n".join([*kept, ""]))
+
+    code, said = resource(lamps.folder, "--name", "lamp", "--fields", "a:int", "--dry-run")
+
+    assert (code, "# app/lamps/models.py\n" in said) == (0, True)
+
+
+def test_the_place_of_a_resource_does_not_change(lamps: Project, resource: Command) -> None:
+    code, said = resource(lamps.folder, "--name", "lamp", "--fields", MORE, "--plural", "lights")
+
+    assert (code, said) == (1, "fleet: lamp is there already: plural and under stay as they are.\n")
 
 
 def test_the_record_has_what_was_asked_for(lamps: Project) -> None:

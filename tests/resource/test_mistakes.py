@@ -7,6 +7,7 @@ from fleet.resource.mistakes import FieldsError
 from fleet.resource.project import Project
 from fleet.resource.reading import read
 
+MANY = "1" * 5000
 GRAMMAR = [
     ("", "A field begins with its name, such as number:str(20).", ""),
     (",a:int", "A field begins with its name, such as number:str(20).", ","),
@@ -123,6 +124,14 @@ FIELDS = [
     ("a:str(2)=abc", 'The default of a cannot be "abc": it is a line of 1 to 2 characters.', "abc"),
     ('a:str(9)=""', 'The default of a cannot be "": it is a line of 1 to 9 characters.', '"'),
     ('a:str(9)="it\'s"', "The default of a has neither ' nor \\ in it.", '"'),
+    (f"a:decimal(12,2)={MANY[:31]}", f'The default of a cannot be "{MANY[:31]}": it has 12 digits'
+     " at most, 2 after the point.", "1"),
+    ("a:decimal(12,2)=0.125", 'The default of a cannot be "0.125": it has 12 digits at most,'
+     " 2 after the point.", "0"),
+    (f"a:int={MANY}", f'The default of a cannot be "{MANY}": it is a whole number from'
+     f" {-(2**31)} to {2**31 - 1}.", "1"),
+    (f"a:float={MANY[:400]}", f'The default of a cannot be "{MANY[:400]}": it is a number such as'
+     " 0.5.", "1"),
     ("a:str(9)=x unique", "What is unique can have no default.", "x"),
 ]  # fmt: skip
 

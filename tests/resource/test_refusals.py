@@ -4,18 +4,16 @@ import keyword
 import random
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fleet import cli
 from fleet.errors import FleetError
 from fleet.resource.project import Project
 from fleet.resource.reading import read
 from fleet.resource.words import RESERVED
 from fleet.resource.writing import files, write
+from tests.resource.conftest import Command
 
 NAMES = [
     ({"name": "orders"}, '"orders" looks like a plural: name one of them, or give plural=.'),
@@ -120,23 +118,6 @@ def test_text_at_random_is_read_or_refused_by_a_sentence(plain: Project) -> None
     assert outcomes == {"read", "refused"}
 
 
-Command = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def resource(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """`resource(folder, "--name", "lamp")` is the exit code and what was printed as an error."""
-
-    def resource(folder: Path, *arguments: str) -> tuple[int, str]:
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["fleet", "service", "resource", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0), capfd.readouterr().err
-
-    return resource
-
-
 def everything(folder: Path) -> dict[str, tuple[bytes, float]]:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path): (path.read_bytes(), path.stat().st_mtime) for path in paths}
@@ -146,11 +127,11 @@ def test_a_refusal_changes_not_a_byte(project: Project, resource: Command) -> No
     before = everything(project.folder)
 
     refused = resource(project.folder, "--name", "lamp", "--fields", "size:in, a:int(1")
-    shown = resource(project.folder, "--name", "lamp", "--fields", "size:int", "--dry-run")
+    code, shown = resource(project.folder, "--name", "lamp", "--fields", "size:int", "--dry-run")
 
     sentence = "fleet: The arguments of int end with a parenthesis."
     assert refused == (1, f"size:in, a:int(1\n                ^\n{sentence}\n")
-    assert shown == (0, "")
+    assert (code, "# app/lamps/models.py\n" in shown) == (0, True)
     assert everything(project.folder) == before
 
 
@@ -182,6 +163,27 @@ def test_an_index_of_another_table_is_not_made_again(project: Project) -> None:
     assert str(found.value) == (
         "A migration makes lamp_size_created_at_id_idx already: choose another name."
     )
+
+
+def test_a_column_of_another_table_takes_no_name_of_an_index(project: Project) -> None:
+    migration = project.folder / "migrations/versions/create_lamp_size.py"
+    migration.write_text('op.create_table("other", sa.Column("lamp_size", sa.Integer()))')
+
+    assert "app/lamps/models.py" in add(project, name="lamp", fields="size:int")
+
+
+def test_nothing_is_written_through_a_link(project: Project) -> None:
+    texts = add(project, name="lamp")
+    api = project.folder / "app/api.py"
+    api.rename(elsewhere := project.folder.with_name("elsewhere.py"))
+    api.symlink_to(elsewhere)
+    before = elsewhere.read_text()
+
+    with pytest.raises(FleetError) as found:
+        write(project, texts)
+
+    assert str(found.value) == "app/api.py is a link, and nothing is written through it."
+    assert (elsewhere.read_text(), (project.folder / "app/lamps").exists()) == (before, False)
 
 
 def test_nobody_is_asked_without_a_terminal(project: Project, resource: Command) -> None:

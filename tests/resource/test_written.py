@@ -50,6 +50,15 @@ def test_what_is_written_is_formatted_and_clean(filled: tuple[Project, list[str]
         assert found.returncode == 0, found.stdout
 
 
+def test_what_is_secret_is_in_no_repr(filled: tuple[Project, list[str]]) -> None:
+    project, _ = filled
+
+    classes = project.text("app/secrets/schemas.py").split("\n\n\nclass ")
+
+    hidden = {text.split("(")[0]: text.count("repr=False") for text in classes}
+    assert (hidden["SecretCreate"], hidden["SecretUpdate"]) == (5, 4)
+
+
 def test_files_stay_short(filled: tuple[Project, list[str]]) -> None:
     project, paths = filled
     limits = {"app": 150, "tests": 300}

@@ -91,7 +91,7 @@ def routes(resource: Resource) -> str:
         "writes": _requires(resource, "write"),
         "created": ", ".join((["404"] if parent else []) + ["409"]),
         "updated": "404, 409",
-        "deleted": "404",
+        "deleted": "404, 409",
         "taken": _taken(resource.unique),
         "noqa": NOQA if parent else "",
     }

@@ -95,7 +95,8 @@ def _created(field: Field) -> str:
 
 
 def _updated(field: Field) -> str:
-    return f"    {field.name}: {field.taken} = omittable()\n"
+    taken = f"Annotated[{field.taken}, Field(repr=False)]" if field.is_secret else field.taken
+    return f"    {field.name}: {taken} = omittable()\n"
 
 
 def _and(words: Iterable[str]) -> str:

@@ -14,17 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapper, RelationshipProperty
 from starlette.requests import HTTPConnection
 
-from app.core import callbacks, read_session
+from app.core import callbacks
 from app.core.config import Settings
 from app.core.engine import open_engine
 from app.core.postgres.sqlstate import RETRYABLE, sqlstate
-from app.core.read_session import ReadSession
+from app.core.read_session import ReadSession, session_factory
 from app.core.replica import Replica
 from app.core.watch import watch_servers
 
 T = TypeVar("T")
 after_commit = callbacks.add_callback
-session_factory = read_session.session_factory
 
 
 class Base(DeclarativeBase):

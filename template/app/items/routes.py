@@ -59,7 +59,7 @@ async def update_item(
     return tagged(await service.update_item(session, item_id, data, versions=seen), response)
 
 
-@router.delete("/{item_id}", status_code=204, responses=problems(404))
+@router.delete("/{item_id}", status_code=204, responses=problems(404, 409))
 async def delete_item(session: SessionDep, item_id: uuid.UUID, seen: IfMatch = None) -> None:
     """Delete an item."""
     await service.delete_item(session, item_id, versions=seen)

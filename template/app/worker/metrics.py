@@ -5,7 +5,7 @@ Nothing is recorded unless a meter provider is set: the answer `telemetry` sets 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -15,6 +15,7 @@ from structlog.typing import Processor
 
 from app.core.config import EnvironmentSettings, Settings, load_settings
 from app.core.database import Database
+from app.core.logger import logger
 from app.core.redaction import Redaction
 from app.worker.queue import Queue
 
@@ -78,7 +79,13 @@ async def record_queue(queue: Queue) -> None:
 
 async def measure(queue: Queue) -> None:
     """For ever, in a server: workers that are dead, or busy with one job, tell nothing."""
+    told = False
     while True:
-        with suppress(SQLAlchemyError, TimeoutError):
+        try:
             await record_queue(queue)
+            told = False
+        except (SQLAlchemyError, TimeoutError) as error:
+            if not told:
+                logger.warning("The jobs cannot be counted.", reason=repr(error.__cause__ or error))
+            told = True
         await asyncio.sleep(SECONDS_BETWEEN_MEASURES)
