@@ -42,7 +42,8 @@ def test_the_commands_that_create_something_make_what_the_page_says(tmp_path: Pa
     ]
 
     secrets = {one["metadata"]["name"]: one for one in made if one["kind"] == "Secret"}
-    assert [one["metadata"]["name"] for one in made if one["kind"] == "Namespace"] == ["my-service"]
+    namespaces = [one["metadata"]["name"] for one in made if one["kind"] == "Namespace"]
+    assert namespaces == ["my-service", "my-service-local"]
     assert {name: set(one["data"]) for name, one in secrets.items()} == {
         "database-service": {"username", "password"},
         "backups": {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY"},

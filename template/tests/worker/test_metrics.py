@@ -1,8 +1,11 @@
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from app.core.database import Database
 from app.core.jobs import enqueue
@@ -72,3 +75,30 @@ async def test_a_type_of_which_no_job_is_left_is_told_to_be_none(
     (waits, job), none = oldest.recorded
     assert waits > 0
     assert none == (0, job)
+
+
+async def test_a_queue_that_cannot_be_counted_is_told_once(
+    new_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = asyncio.Queue[None]()
+
+    async def refuse(_: Any) -> None:
+        counted.put_nowait(None)
+        raise OperationalError("SELECT", {}, Exception()) from PermissionError("no rights on jobs")
+
+    monkeypatch.setattr(metrics, "record_queue", refuse)
+    monkeypatch.setattr(metrics, "SECONDS_BETWEEN_MEASURES", 0)
+
+    with capture_logs() as lines:
+        measuring = asyncio.create_task(metrics.measure(new_worker().queue))
+        for _ in range(3):
+            await counted.get()
+        measuring.cancel()
+
+    assert lines == [
+        {
+            "event": "The jobs cannot be counted.",
+            "log_level": "warning",
+            "reason": "PermissionError('no rights on jobs')",
+        }
+    ]
