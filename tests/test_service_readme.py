@@ -160,7 +160,9 @@ def test_what_the_recipe_of_deployment_starts_serves(
 
 
 def test_make_alone_lists_the_targets(copy: Path, environment: Environment) -> None:
-    targets = re.findall(r"^([a-z-]+):.*## ", (copy / "Makefile").read_text(), re.MULTILINE)
+    files = [copy / "Makefile", *sorted((copy / "make").glob("*.mk"))]
+    text = "".join(file.read_text() for file in files)
+    targets = re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE)
 
     listed = type_in_bash(copy, environment, "make")
 

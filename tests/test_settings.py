@@ -88,12 +88,13 @@ def test_the_page_of_settings_is_written_and_kept_current(
 
 
 def test_each_setting_has_a_sentence_of_its_own_that_says_when_to_change_it(
-    render: Callable[..., Path], environment: Environment
+    render: Callable[..., Path], environment: Environment, tmp_path: Path
 ) -> None:
+    service = Path(shutil.copytree(render(), tmp_path / "a-copy"))
     code = "from dev import settings_page; print(settings_page.page())"
     python = str(environment.folder / "bin/python")
 
-    page = environment.run(render(), "env", "POSTGRES_URL=postgresql:///none", python, "-c", code)
+    page = environment.run(service, "env", "POSTGRES_URL=postgresql:///none", python, "-c", code)
     rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", page.stdout, re.MULTILINE)
 
     told = dict(rows)

@@ -90,9 +90,9 @@ def test_the_tests_of_a_resource_notice(
 ) -> None:
     mutation.apply(filled)
 
+    python = environment.folder / "bin" / "python"
     result = subprocess.run(
-        ["python", "-m", "pytest", "-x", "-q", "-rf", "--tb=line", mutation.tests],
-        executable=environment.folder / "bin" / "python",
+        [python, "-m", "pytest", "-x", "-q", "-rf", "--tb=line", mutation.tests],
         cwd=filled,
         env=environment.variables,
         capture_output=True,
