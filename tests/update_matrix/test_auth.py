@@ -89,7 +89,7 @@ def test_a_service_that_switches_auth_off_is_told_what_still_asks_for_callers(
     assert checked.returncode
     assert "app/items/routes.py" in checked.stdout
     assert '"app.core.auth"' in checked.stdout
-    environment.run(service, "make", "check", "test")
+    environment.run(service, "make", "check")
 
 
 def test_an_edited_file_of_auth_is_a_conflict_when_it_goes(

@@ -60,8 +60,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         few = EDITS if full else FEW_EDITS
         metafunc.parametrize("edit", few, ids=lambda edit: edit.__name__)
     if "release" in metafunc.fixturenames:
-        few_releases = RELEASES if full else [RELEASES[0], RELEASES[-1]]
-        metafunc.parametrize("release", few_releases, ids=lambda release: release.version)
+        releases = RELEASES if full else RELEASES[:1]
+        metafunc.parametrize("release", releases, ids=lambda release: release.version)
 
 
 def update(service: Path, template: Template) -> Update:

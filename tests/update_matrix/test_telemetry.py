@@ -49,7 +49,7 @@ def test_a_service_that_switches_telemetry_on_is_traced_and_passes_its_checks(
 
     made = update(service, released, telemetry=True)
 
-    environment.run(service, "make", "check", "test")
+    environment.run(service, "make", "check", "test", "ARGS=tests/test_told.py tests/server")
     assert made.conflicts == {}
     assert "## When telemetry becomes true\n" in made.recipes
 
