@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from pydantic import ValidationError
 from sqlalchemy import text
+from structlog.contextvars import bind_contextvars
 
 from app.core.database import Database, SessionDep
 from app.core.jobs import enqueue, options
@@ -151,7 +152,7 @@ async def test_of_two_transactions_with_one_key_the_second_waits_for_the_first(
     assert await count(database) == 1
 
 
-async def test_what_a_request_enqueued_runs_in_the_test_with_the_id_of_the_request(
+async def test_what_a_request_enqueued_runs_in_the_test_with_its_id_and_its_caller(
     app: FastAPI,
     client: AsyncClient,
     lamps: Any,
@@ -162,6 +163,7 @@ async def test_what_a_request_enqueued_runs_in_the_test_with_the_id_of_the_reque
 ) -> None:
     @app.post("/lamps")
     async def light_lamps(session: SessionDep) -> None:
+        bind_contextvars(caller="ada")  # as authentication does
         await enqueue(session, lamps.light_the_next, names=["a", "b"])
 
     await client.post("/lamps", headers={"X-Request-ID": "request-of-lamps"})
@@ -169,5 +171,7 @@ async def test_what_a_request_enqueued_runs_in_the_test_with_the_id_of_the_reque
     assert await enqueued() == [("lamps.light_the_next", {"names": ["a", "b"]})]
     assert await run_jobs() == ["lamps.light_the_next"] * 2
     logged = map(json.loads, capsys.readouterr().out.splitlines())
-    told = [(line["event"], line["request_id"]) for line in logged if line["logger"] == "app"]
-    assert told == [(event, "request-of-lamps") for event in ("request", "job", "job")]
+    lines = [line for line in logged if line["logger"] == "app"]
+    assert [(line["event"], line["request_id"], line["caller"]) for line in lines] == [
+        (event, "request-of-lamps", "ada") for event in ("request", "job", "job")
+    ]
