@@ -120,8 +120,9 @@ class Balancer:
 
     def next(self) -> str:
         self.turn += 1
-        ready = self.ready
-        return f"http://{self.pods[ready[self.turn % len(ready)]]}:{self.port}"
+        pods = self.pods.copy()
+        ready = [name for name in self.ready if name in pods]
+        return f"http://{pods[ready[self.turn % len(ready)]]}:{self.port}"
 
 
 @contextmanager
