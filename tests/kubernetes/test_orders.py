@@ -72,18 +72,21 @@ def repeated(command: list[str], folder: Path, environment: dict[str, str]) -> I
         thread.join()
 
 
-@pytest.mark.parametrize("number", range(len(ORDERS)))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    full = metafunc.config.getoption("--full")
+    if "order" in metafunc.fixturenames:
+        chosen = ORDERS if full else ORDERS[::OF_THE_SMALL_SIZE]
+        metafunc.parametrize("order", chosen, ids=" ".join)
+
+
 def test_database_migration_and_pods_converge_in_every_order(
-    number: int,
-    full: bool,
+    order: tuple[str, ...],
     postgres: FaultyPostgres,
     old: Path,
     new: Path,
     environment: Environment,
     tmp_path: Path,
 ) -> None:
-    if number % OF_THE_SMALL_SIZE and not full:
-        pytest.skip("Of the full size.")
     database = f"test_{uuid4().hex}"
     postgres.restore()
     sql(postgres.url(), f"CREATE DATABASE {database}")
@@ -93,7 +96,7 @@ def test_database_migration_and_pods_converge_in_every_order(
     services: dict[str, Served] = {}
 
     with ExitStack() as stack:
-        for part in ORDERS[number]:
+        for part in order:
             if part == "database":
                 postgres.start()
             elif part == "migrate":
