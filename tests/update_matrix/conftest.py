@@ -5,7 +5,10 @@ from typing import Any
 import copier
 import pytest
 
+from fleet.service import open_service
 from fleet.template import Template, open_template
+from fleet.update import Update, make_update
+from fleet.worktree import write_update
 from tests.support import history, services
 from tests.support.shared import Shared
 
@@ -52,3 +55,11 @@ def make_service(rendered: Callable[..., Path], tmp_path: Path) -> Callable[...,
         return services.own(rendered(version, answers), tmp_path / "my-service")
 
     return make_service
+
+
+def update(service: Path, template: Template, **answers: object) -> Update:
+    """What `make template-update DATA=...` does."""
+    with open_service(service) as opened:
+        made = make_update(opened, template, data=answers)
+        write_update(opened.repository, made)
+    return made

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from fleet.service import open_service
 from fleet.template import Template
-from fleet.update import Update, make_update
-from fleet.worktree import write_update
 from tests.support import history, services
 from tests.support.edits import replace
 from tests.support.features import add_features
 from tests.support.history import CANDIDATE
 from tests.support.services import Environment
 from tests.support.trees import all_files, differences, files_of
+from tests.update_matrix.conftest import update
 
 RELEASE = history.releases()[0]
 CLAIMS = "app/server/capabilities/auth/claims.py"
@@ -30,14 +28,6 @@ from httpx2 import AsyncClient
 async def test_nobody_is_let_in(anonymous_client: AsyncClient, path: str) -> None:
     assert (await anonymous_client.get(path)).status_code == 401
 '''
-
-
-def update(service: Path, template: Template, **answers: object) -> Update:
-    """What `make template-update DATA=...` does."""
-    with open_service(service) as opened:
-        made = make_update(opened, template, data=answers)
-        write_update(opened.repository, made)
-    return made
 
 
 @pytest.mark.slow

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from fleet.service import open_service
 from fleet.template import Template
-from fleet.update import Update, make_update
-from fleet.worktree import write_update
 from tests.support import history, services
 from tests.support.features import add_features
 from tests.support.history import CANDIDATE
 from tests.support.services import Environment
 from tests.support.trees import all_files, differences, files_of
+from tests.update_matrix.conftest import update
 
 RELEASE = history.releases()[0]
 RULES = "ops/prometheus/rules.yaml"
@@ -28,14 +26,6 @@ async def test_books_are_told(watched: Watched, receiver: Receiver) -> None:
 
     assert [span.name for span in receiver.spans] == ["GET /books/{number}"]
 '''
-
-
-def update(service: Path, template: Template, **answers: object) -> Update:
-    """What `make template-update DATA=...` does."""
-    with open_service(service) as opened:
-        made = make_update(opened, template, data=answers)
-        write_update(opened.repository, made)
-    return made
 
 
 @pytest.mark.slow
