@@ -81,16 +81,18 @@ def test_the_recipe_adds_a_resource(copy: Path, environment: Environment) -> Non
     assert {"tests/books/test_routes", "tests/items/test_routes"} <= set(run_by_pytest(output))
 
 
-def test_the_readme_shows_the_four_files_as_they_are(copy: Path) -> None:
-    excerpts = blocks(copy, "Add a resource", "python")
+def test_the_readme_shows_the_example_as_it_is(copy: Path) -> None:
+    *excerpts, two_lines = blocks(copy, "Add a resource", "python")
 
     shown = {}
     for excerpt in excerpts:
-        path, _, lines = excerpt.partition("\n")
-        shown[path] = (copy / path.removeprefix("# ")).read_text().count(f"\n{lines}")
+        path, _, lines = excerpt.removeprefix("# ").partition("\n")
+        shown[path] = (copy / path).read_text().count(f"\n{lines}")
+    imported, _, included = two_lines.replace("books", "items").partition("\n\n")
+    api = (copy / "app" / "api.py").read_text()
 
-    files = ("models", "schemas", "service", "routes")
-    assert shown == {f"# app/items/{name}.py": 1 for name in files}
+    assert shown == {f"app/items/{name}.py": 1 for name in ("models", "schemas", "routes")}
+    assert (api.count(f"\n{imported}\n"), api.count(f"\n{included}")) == (1, 1)
 
 
 def test_the_recipe_removes_the_example(copy: Path, environment: Environment) -> None:
