@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from benchmarks import report
+from benchmarks import field, report, words
 from benchmarks.database import migrated_database
 from benchmarks.measure import measure
-from benchmarks.plan import SIZES
+from benchmarks.plan import SERVICE, SIZES, Size
 from benchmarks.server import SECOND, WITH_TELEMETRY, pin
 from tests.support.services import ROOT, render, snapshot
 from tests.support.serving import clean_environment
@@ -37,16 +38,38 @@ def main(arguments: list[str]) -> None:
         with migrated_database(service) as url:
             about = report.about(service, url, command)
             measured = {"about": about, **measure(service, url, SIZES[options.size])}
+        measured["field"] = compared(place, SIZES[options.size])
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "results.json").write_text(json.dumps(measured, indent=1) + "\n")
     report.write(options.output)
+    if options.output == DOCS and options.size == "full":
+        words.write(measured, ROOT)
 
 
-def new_service(folder: Path, service: Path | None = None, **answers: object) -> Path:
+def compared(place: Path, size: Size) -> dict[str, Any]:
+    """The service beside templates of the field, on a Python that all of them take."""
+    if not size.field:
+        return {"contenders": [], "loads": []}
+    service = new_service(place, place / "beside-others", python=field.PYTHON)
+    folders = [field.render(template, place) for template in field.TEMPLATES]
+    names = [SERVICE.name, *(template.name for template in field.TEMPLATES)]
+    commands = ["", *(template.rendering for template in field.TEMPLATES)]
+    contenders = [
+        {"name": name, "command": command, "versions": report.versions(folder, report.SHARED)}
+        for name, command, folder in zip(names, commands, [service, *folders], strict=True)
+    ]
+    loads = field.measure(service, place, size.rounds, max(size.seconds.values()))
+    return {"contenders": contenders, "loads": loads}
+
+
+def new_service(
+    folder: Path, service: Path | None = None, python: str | None = None, **answers: object
+) -> Path:
     """A service rendered from the working tree, with its production dependencies."""
     template, service = folder / "template", service or folder / "my-service"
     render(template if template.exists() else snapshot(template), service, **answers)
     sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
+    sync += ["--python", python] if python else []
     subprocess.run(sync, cwd=service, env=clean_environment(), check=True)
     return service
 

@@ -3,10 +3,9 @@ local requests = {}
 local sent = 0
 
 function init(arguments)
-   local headers = { ["Content-Type"] = "application/json" }
    for line in io.lines(arguments[1]) do
       local method, path, body = line:match("^(%S+) (%S+) (.*)$")
-      requests[#requests + 1] = wrk.format(method, path, headers, body ~= "" and body or nil)
+      requests[#requests + 1] = wrk.format(method, path, nil, body ~= "" and body or nil)
    end
 end
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -29,11 +29,16 @@ class Result:
     failed: int
 
 
-def load(port: int, requests: Sequence[Request], *, connections: int, seconds: int) -> Result:
-    """Send the requests in order, and again from the first."""
+def load(
+    port: int, requests: Sequence[Request], *, connections: int, seconds: int, token: str = ""
+) -> Result:
+    """Send the requests in order, and again from the first. A token is a bearer's."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     if shutil.which("wrk"):
-        return _wrk(port, requests, connections, seconds)
-    return asyncio.run(send(port, requests, connections, seconds))
+        return _wrk(port, requests, connections, seconds, headers)
+    return asyncio.run(send(port, requests, connections, seconds, headers))
 
 
 def generator() -> str:
@@ -43,20 +48,33 @@ def generator() -> str:
     return " ".join(text.split()[:2])
 
 
-def _wrk(port: int, requests: Sequence[Request], connections: int, seconds: int) -> Result:
+def _wrk(
+    port: int,
+    requests: Sequence[Request],
+    connections: int,
+    seconds: int,
+    headers: Mapping[str, str],
+) -> Result:
     with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:
         file.writelines(f"{request.method} {request.path} {request.body}\n" for request in requests)
         file.flush()
         size = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
+        size += [f"-H{name}: {value}" for name, value in headers.items()]
         url = f"http://127.0.0.1:{port}"
         command = ["wrk", *size, "-s", str(SCRIPT), url, "--", file.name]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Result(**json.loads(output.splitlines()[-1]))
 
 
-async def send(port: int, requests: Sequence[Request], connections: int, seconds: int) -> Result:
+async def send(
+    port: int,
+    requests: Sequence[Request],
+    connections: int,
+    seconds: int,
+    headers: Mapping[str, str],
+) -> Result:
     """Load by Python alone, which uses ten times the CPU of wrk."""
-    messages = cycle([_message(request) for request in requests])
+    messages = cycle([_message(request, headers) for request in requests])
     answers: list[tuple[float, bool]] = []
     started = time.perf_counter()
     clients = (_client(port, messages, started + seconds, answers) for _ in range(connections))
@@ -81,6 +99,7 @@ async def _client(
     await writer.wait_closed()
 
 
-def _message(request: Request) -> bytes:
-    headers = f"Host: test\r\nContent-Type: application/json\r\nContent-Length: {len(request.body)}"
-    return f"{request.method} {request.path} HTTP/1.1\r\n{headers}\r\n\r\n{request.body}".encode()
+def _message(request: Request, headers: Mapping[str, str]) -> bytes:
+    length = {"Host": "test", "Content-Length": str(len(request.body))}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {**length, **headers}.items())
+    return f"{request.method} {request.path} HTTP/1.1\r\n{lines}\r\n{request.body}".encode()

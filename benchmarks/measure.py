@@ -10,7 +10,7 @@ import httpx2
 
 from benchmarks import checks, database
 from benchmarks.load import load
-from benchmarks.plan import WORKS, Contender, Size
+from benchmarks.plan import WORKS, Contender, Request, Size
 from benchmarks.receiver import receiving
 from benchmarks.server import Server, import_seconds, serve
 from benchmarks.wire import Wire, counting
@@ -96,8 +96,14 @@ def _loads(size: Size, processes: int, number: int) -> list[Load]:
 
 def _sample(server: Server, given: Load, cursors: Sequence[str]) -> Row:
     requests = [WORKS[given.work](cursors) for _ in range(given.seconds * PER_SECOND)]
+    return sample(server, given, requests)
+
+
+def sample(server: Server, given: Load, requests: Sequence[Request], token: str = "") -> Row:
+    """What one load has shown: requests/s, CPU of each, waiting, failures."""
     before = server.cpu_seconds()
-    result = load(server.port, requests, connections=given.connections, seconds=given.seconds)
+    size = {"connections": given.connections, "seconds": given.seconds}
+    result = load(server.port, requests, **size, token=token)
     used = server.cpu_seconds() - before
     return {
         "contender": server.contender.name,

@@ -3,7 +3,7 @@
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,34 +14,33 @@ from benchmarks.load import generator
 from benchmarks.plan import RAW, SERVICE, USUAL
 from benchmarks.server import FLAGS, python
 
-DISTRIBUTIONS = (
-    "fastapi",
-    "starlette",
-    "uvicorn",
-    "sqlalchemy",
-    "asyncpg",
-    "pydantic",
-    "structlog",
-)
-VERSIONS = f"""
+SHARED = ("fastapi", "starlette", "uvicorn", "sqlalchemy", "asyncpg", "pydantic")
+DISTRIBUTIONS = (*SHARED, "structlog")
+
+
+def versions(service: Path, distributions: Sequence[str]) -> dict[str, str]:
+    """Those of a service's Python and of what it has installed."""
+    code = f"""
 from importlib.metadata import version
 import json, platform
-versions = {{name: version(name) for name in {DISTRIBUTIONS}}}
+versions = {{name: version(name) for name in {distributions}}}
 print(json.dumps({{"python": platform.python_version(), **versions}}))
 """
+    run = [python(service), "-c", code]
+    output = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    found: dict[str, str] = json.loads(output)
+    return found
 
 
 def about(service: Path, url: str, command: str) -> dict[str, Any]:
     """The circumstances of a run."""
-    run = [python(service), "-c", VERSIONS]
-    output = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    versions = {**json.loads(output), "postgres": database.version(url), "load": generator()}
+    around = {"postgres": database.version(url), "load": generator()}
     return {
         "command": command,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
         "flags": FLAGS,
-        "versions": versions,
+        "versions": {**versions(service, DISTRIBUTIONS), **around},
     }
 
 
@@ -55,7 +54,8 @@ def write(folder: Path) -> None:
         _scaling(loads),
         _facts(measured["facts"]),
         _parts(measured["parts"]),
-        *(_telemetry(measured.get("telemetry", []), work) for work in ("GET one", "POST one")),
+        *(_telemetry(measured["telemetry"], work) for work in ("GET one", "POST one")),
+        _field(measured["field"]),
     ]
     (folder / "results.md").write_text("\n".join(filter(None, sections)))
     if loads:
@@ -63,12 +63,16 @@ def write(folder: Path) -> None:
 
 
 def _about(given: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in given["versions"].items())
     return (
         "# Results\n\n[README.md](README.md) explains them.\n\n"
-        f"`{given['command']}`, {given['date']}, {given['machine']}. {versions}. Served by "
+        f"`{given['command']}`, {given['date']}, {given['machine']}. "
+        f"{_listed(given['versions'])}. Served by "
         f"`python -m uvicorn APP {given['flags']}`.\n\n![GET one by id](results.svg)\n"
     )
+
+
+def _listed(found: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def _loads(rows: list[Row], processes: int) -> str:
@@ -153,3 +157,27 @@ def _compared(title: str, work: str, rows: list[Row]) -> str:
     ]
     header = [f"{work} at 32 connections", "x the service's req/s", "x its CPU/req"]
     return title + table(header, lines)
+
+
+def _field(given: dict[str, Any]) -> str:
+    """Templates of the field: how they were rendered, and loads in the same rounds."""
+    if not given["loads"]:
+        return ""
+    about = "".join(
+        f"- {each['name']}: {_listed(each['versions'])}"
+        + (f", rendered by\n  `{each['command']}`\n" if each["command"] else "\n")
+        for each in given["contenders"]
+    )
+    lines = []
+    for work in values(given["loads"], "work"):
+        rows = [row for row in given["loads"] if row["work"] == work]
+        for name in values(rows, "contender"):
+            own = [row for row in rows if row["contender"] == name]
+            rps, cpu = (f"{median(own, value):.0f}" for value in ("rps", "cpu_us"))
+            times = [f"{median(own, value):.1f}" for value in ("p50_ms", "p99_ms")]
+            ratio = spread(ratios(rows, SERVICE.name, name))
+            failed = sum(row["failed"] for row in own)
+            lines.append([work, name, rps, ratio, *times, cpu, failed])
+    header = ["work at 32 connections", "contender", "req/s", "the service's, as a multiple"]
+    header += ["p50 ms", "p99 ms", "CPU µs/req", "failed"]
+    return f"## Templates of the field\n\n{about}\n" + table(header, lines)

@@ -63,19 +63,35 @@ def serve(
     contender: Contender, service: Path, postgres_url: str, *, processes: int = 1
 ) -> Iterator[Server]:
     """Start a contender by the production command, on its own core if it is one process."""
-    port = free_port()
     service = service.with_name(WITH_TELEMETRY) if contender.telemetry else service
-    command = [python(service), "-m", "uvicorn", contender.app, "--port", str(port), *FLAGS.split()]
+    settings = environment(contender, service, postgres_url)
+    with run(contender, service, settings, item_path(1), processes=processes) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def run(
+    contender: Contender,
+    folder: Path,
+    settings: dict[str, str],
+    path: str,
+    *flags: str,
+    processes: int = 1,
+) -> Iterator[Server]:
+    """Start an application of a folder, which is ready when it answers this path with a 2xx."""
+    port = free_port()
+    command = [python(folder), "-m", "uvicorn", contender.app, "--port", str(port), *FLAGS.split()]
     process = subprocess.Popen(
-        [*command, "--workers", str(processes)],
-        cwd=service,
-        env=environment(contender, service, postgres_url),
+        [*command, *flags, "--workers", str(processes)],
+        cwd=folder,
+        env=settings,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
     pin(*((FIRST,) if processes == 1 else (FIRST, SECOND)), pid=process.pid)
     try:
-        yield Server(contender, process.pid, port, _wait(f"http://127.0.0.1:{port}"))
+        seconds = _wait(f"http://127.0.0.1:{port}", path)
+        yield Server(contender, process.pid, port, seconds)
     finally:
         stop_group(process)
 
@@ -104,13 +120,13 @@ def import_seconds(contender: Contender, service: Path, postgres_url: str) -> fl
     return float(result.stdout)
 
 
-def _wait(url: str) -> float:
-    """The seconds until the server answers from its database."""
+def _wait(url: str, path: str) -> float:
+    """The seconds until the server answers this path with a 2xx."""
     started = time.perf_counter()
     with httpx2.Client(base_url=url, trust_env=False) as client:
         while time.perf_counter() < started + 60:
             with contextlib.suppress(httpx2.TransportError):
-                client.get(item_path(1)).raise_for_status()
+                client.get(path).raise_for_status()
                 return time.perf_counter() - started
             time.sleep(0.005)
     raise TimeoutError(f"{url} does not answer.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -9,10 +10,11 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks import figures, load, plan, report
+from benchmarks import compare, field, figures, load, plan, report, words
 from tests.support.commands import UV
 from tests.support.services import ROOT, Environment
 
@@ -66,6 +68,32 @@ def test_the_cost_of_a_pooler_is_measured(
     assert head == "|  | PgBouncer 1.24, 2 | PgBouncer 1.18, 2 |"
     ratios = [re.fullmatch(r"\| (\w+ one) \| \d\.\d\d \| \d\.\d\d \|", row) for row in rows]
     assert [ratio and ratio[1] for ratio in ratios] == ["GET one", "POST one"]
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_templates_of_the_field_are_rendered_and_asked_for_their_own_example(
+    tmp_path: Path,
+) -> None:
+    """Some of them want a newer Python than the oldest of ours: one of pyenv's, if it is there."""
+    newest_first = sorted(Path.home().glob(".pyenv/versions/3.1[2-9]*/bin"), reverse=True)
+    path = os.pathsep.join([*map(str, newest_first), os.environ["PATH"]])
+    size = ["--size", "smoke of the field", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks", *size]
+
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, check=True)
+
+    measured = json.loads((tmp_path / "results.json").read_text())["field"]
+    without, full = (template.name for template in field.TEMPLATES)
+    assert [(row["work"], row["contender"], row["failed"]) for row in measured["loads"]] == [
+        (work, name, 0)
+        for work in ("GET one", "list 20", "create one")
+        for name in (plan.SERVICE.name, without, full)
+        if (work, name) != ("GET one", without)
+    ]
+    assert all("fastapi" in each["versions"] for each in measured["contenders"])
+    for template in field.TEMPLATES:
+        assert f"`{template.rendering}`" in (tmp_path / "results.md").read_text()
 
 
 @pytest.mark.slow
@@ -123,7 +151,7 @@ def test_without_wrk_python_sends_the_load_and_counts_failures() -> None:
     async def run() -> load.Result:
         async with answering("200 OK", "503 Service Unavailable") as port:
             requests = [plan.get_one(()), plan.post_one(())]
-            return await load.send(port, requests, connections=4, seconds=1)
+            return await load.send(port, requests, connections=4, seconds=1, headers={})
 
     result = asyncio.run(run())
 
@@ -151,3 +179,54 @@ def test_the_page_is_that_of_the_results(tmp_path: Path) -> None:
 
     for name in ("results.md", "results.svg"):
         assert (tmp_path / name).read_text() == (docs / name).read_text()
+
+
+def published() -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((ROOT / "docs/benchmarks/results.json").read_text())
+    return results
+
+
+def with_speed(results: dict[str, Any], factor: float) -> dict[str, Any]:
+    """The same results, had the service answered that many times as many requests/s."""
+    for row in results["loads"]:
+        row["rps"] *= factor if row["contender"] == plan.SERVICE.name else 1
+    return results
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [("README.md", words.summary), ("docs/benchmarks/README.md", words.targets)],
+)
+def test_what_the_pages_tell_is_what_was_measured(
+    page: str, text: Callable[[dict[str, Any]], str]
+) -> None:
+    told = (ROOT / page).read_text()
+
+    assert words.between(told, text(published())) == told
+
+
+def test_a_target_is_met_or_missed_as_the_figures_have_it() -> None:
+    faster, slower = (words.targets(with_speed(published(), factor)) for factor in (9, 0.1))
+
+    row = "| GET one: at least 2.3 times the usual template |"
+    assert f"{row} reached" in faster
+    assert f"{row} missed" in slower
+
+
+def test_a_page_without_marks_is_not_written() -> None:
+    with pytest.raises(ValueError, match="0 places"):
+        words.between("# A page\n", "text")
+
+
+@pytest.mark.parametrize(
+    ("factor", "word", "code"), [(1, "as published", 0), (2, "faster", 1), (0.5, "slower", 1)]
+)
+def test_the_nightly_comparison_tells_what_has_moved(
+    factor: float, word: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(with_speed(published(), factor)))
+
+    assert compare.main(str(tmp_path)) == code
+    _, _, *rows = [line for line in capsys.readouterr().out.splitlines() if line[:1] == "|"]
+    assert len(rows) == 5 * 3 * 2
+    assert {row.split("|")[-2].strip() for row in rows} == {word}

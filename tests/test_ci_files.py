@@ -237,7 +237,12 @@ def test_this_repository_tests_itself_on_push_nightly_and_weekly() -> None:
 
     assert commands == {
         "test": ["make test"],
-        "nightly": ["make test-full"],
+        "nightly": [
+            "make test-full",
+            "sudo apt-get update && sudo apt-get install --yes wrk",
+            "uv run python -m benchmarks --size nightly --output build/nightly",
+            'uv run python -m benchmarks.compare build/nightly >> "$GITHUB_STEP_SUMMARY"',
+        ],
         "weekly": ["make test"],
     }
     assert {name: set(workflow["on"]) for name, workflow in workflows.items()} == {

@@ -221,23 +221,3 @@ def test_the_readme_of_a_service_is_read_in_five_minutes(render: Render) -> None
 
     assert len(text.split()) <= 1000
     assert len(text.splitlines()) <= 180
-
-
-def test_the_readme_tells_how_fast_reads_and_writes_are_as_the_results_have_it() -> None:
-    results = table((services.ROOT / "docs/benchmarks/results.md").read_text())
-
-    header, *rows = table(section(README.read_text(), "How fast it is"))
-
-    one_process = {tuple(row[:3]): row for row in reversed(results) if len(row) == len(results[0])}
-    works = ["GET one", "list 20", "POST one", "PATCH one"]
-    assert [len(header), *rows] == [3, *(speed_of(work, one_process) for work in works)]
-
-
-def speed_of(work: str, results: dict[tuple[str, ...], list[str]]) -> list[str]:
-    """A row of the README: requests/s as a ratio, p99 of both."""
-    times_usual = results[work, "32", "the service"][5].split()[0]
-    ours, usual = (
-        f"{float(results[work, '256', contender][7]):.0f}"
-        for contender in ("the service", "the usual template")
-    )
-    return [work, times_usual, f"{ours}, {usual}"]
