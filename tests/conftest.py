@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import services
+from tests.support import figures, services
 from tests.support.services import Environment
 from tests.support.shared import Shared, shared_by_workers
 
@@ -19,6 +19,10 @@ ANSWERS_FILE = "{{_copier_conf.answers_file}}.jinja"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run every test in its full size")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    figures.size = "full" if config.getoption("--full") else "small"
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -21,14 +21,16 @@ def test_the_development_container_needs_no_second_one_and_no_docker_in_it(rende
     assert set(told) == {"image", "postCreateCommand"}
 
 
-def test_what_the_development_container_runs_installs_the_packages(render: Render) -> None:
-    service = render()
+def test_the_development_container_installs_the_packages_before_there_is_a_lock_file(
+    service: Path,
+) -> None:
     command = json.loads((service / FILE).read_text())["postCreateCommand"]
+    (service / "uv.lock").unlink(missing_ok=True)
 
-    printed = run("bash", "-c", f"{command} --dry-run", cwd=service)
+    done = run("bash", "-c", command, cwd=service)
 
-    assert printed.returncode == 0
-    assert printed.stdout.rstrip().endswith("uv sync --locked")
+    assert (done.returncode, (service / "uv.lock").is_file()) == (0, True), done.stderr
+    assert (service / ".venv/bin/pytest").is_file()
 
 
 def test_a_service_without_containers_has_no_development_container(render: Render) -> None:

@@ -16,7 +16,8 @@ printf '%s\\0' "$@" >> "$CALLS"
 echo >> "$CALLS"
 [ "$1" != save ] || touch image.tar
 """
-IMAGE = "registry.example.com:5000/lamps:1.2"
+NAME = "registry.example.com:5000/lamps"
+IMAGE = f"{NAME}:1.2"
 
 
 @pytest.fixture
@@ -30,10 +31,10 @@ def run(service: Path, tmp_path: Path) -> Run:
     services.git(service, "remote", "add", "origin", "https://ci:t0ken@git.example.com/lamps.git")
     calls = tmp_path / "calls"
 
-    def run(target: str, **variables: str) -> list[list[str]]:
+    def run(target: str, image: str = IMAGE, **variables: str) -> list[list[str]]:
         environment = os.environ | variables | {"CALLS": str(calls)}
         environment["PATH"] = f"{docker.parent}:{environment['PATH']}"
-        command = ["make", "--silent", target, f"IMAGE={IMAGE}"]
+        command = ["make", "--silent", target, f"IMAGE={image}"]
         subprocess.run(command, cwd=service, env=environment, check=True)
         return [line.split("\0")[:-1] for line in calls.read_text().splitlines()]
 
@@ -75,7 +76,7 @@ def test_an_image_is_labelled_with_its_commit_and_no_token(
     [
         ("", []),
         ("false", []),
-        ("true", ["--cache-from", "type=registry,ref=registry.example.com:5000/lamps:cache"]),
+        ("true", ["--cache-from", f"type=registry,ref={NAME}:cache"]),
     ],
 )
 def test_a_build_uses_the_published_cache_alone(run: Run, published: str, cache: list[str]) -> None:
@@ -85,13 +86,41 @@ def test_a_build_uses_the_published_cache_alone(run: Run, published: str, cache:
 
 
 def test_a_published_image_has_its_sbom_its_provenance_and_a_cache(run: Run) -> None:
-    [call] = run("image-publish")
+    [call] = run("image-publish", NAME, TAG="1.2")
 
-    cache = "type=registry,ref=registry.example.com:5000/lamps:cache"
+    cache = f"type=registry,ref={NAME}:cache"
     assert without_labels(call) == [
         *("buildx", "build", "--push", "--cache-from", cache, "--cache-to", f"{cache},mode=max"),
         *("--sbom=true", "--provenance=mode=max", "--tag", IMAGE, "."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("of_git", "of_the_image"),
+    [
+        ("v1.2.0-rc.1_a", "v1.2.0-rc.1_a"),
+        ("release/v1.2+3", "release-v1.2-3"),
+        ("+1", "1"),
+        ("für", "f--r"),
+        ("v1;`id`$(id)$HOME'\"", "v1--id---id--HOME--"),
+        ("v" * 130, "v" * 128),
+    ],
+)
+def test_an_image_is_published_by_the_name_of_a_git_tag_as_far_as_it_may_be(
+    run: Run, service: Path, of_git: str, of_the_image: str
+) -> None:
+    services.git(service, "tag", of_git)
+
+    [call] = run("image-publish", NAME, TAG=of_git)
+
+    assert call[call.index("--tag") + 1] == f"{NAME}:{of_the_image}"
+
+
+def test_without_a_tag_an_image_is_published_by_its_commit(run: Run, service: Path) -> None:
+    [call] = run("image-publish", NAME, TAG="")
+
+    commit = services.git(service, "rev-parse", "HEAD").strip()
+    assert call[call.index("--tag") + 1] == f"{NAME}:{commit}"
 
 
 def test_a_scan_reads_the_list_of_the_very_image(run: Run, service: Path) -> None:

@@ -112,7 +112,7 @@ def test_the_recipe_removes_the_example(copy: Path, environment: Environment) ->
 def test_a_deployed_example_is_removed_by_a_migration_that_says_it_is_meant(
     copy: Path, environment: Environment
 ) -> None:
-    remove, change_api, _ = blocks(copy, "Remove the example", "bash")[0].splitlines()
+    remove, _, change_api, _ = blocks(copy, "Remove the example", "bash")[0].splitlines()
     keep_the_migration = remove.replace(" migrations/versions/*_create_item.py", "")
 
     type_in_bash(copy, environment, "make migrate", keep_the_migration, change_api)

@@ -9,6 +9,8 @@ LABELS = --label org.opencontainers.image.revision="$$(git rev-parse HEAD)" \
 	--label org.opencontainers.image.source="$$(git remote get-url origin | sed -E 's,//[^/]+@,//,')"
 # Beside the image, where it is published.
 CACHE = type=registry,ref=$(shell echo '$(IMAGE)' | sed -E 's,:[^:/]*$$,,'):cache
+# The shell reads TAG, not make, which would expand a dollar. A git tag may have what a tag of an image may not.
+AS_TAG = $$(printf %s "$${TAG:-$$(git rev-parse HEAD)}" | LC_ALL=C sed -E 's,[^A-Za-z0-9_.-],-,g; s,^[.-]+,,' | cut -c 1-128)
 HERE := --rm --volume "$(CURDIR):/here" --workdir /here
 
 .PHONY: image image-sbom image-scan image-publish
@@ -24,6 +26,6 @@ image-sbom: ## Write sbom.cdx.json, which lists what the image holds (CycloneDX)
 image-scan: ## Fail when a newer package would mend a critical vulnerability of the image
 	@docker run $(HERE) $(GRYPE) sbom:sbom.cdx.json --only-fixed --fail-on critical
 
-image-publish: ## Build and push the image, with its SBOM and its provenance (IMAGE=registry/name:tag)
+image-publish: ## Build and push the image, with its SBOM and its provenance (IMAGE=registry/name TAG=v1.2)
 	@docker buildx build --push $(LABELS) --cache-from $(CACHE) --cache-to $(CACHE),mode=max \
-		--sbom=true --provenance=mode=max --tag "$(IMAGE)" .
+		--sbom=true --provenance=mode=max --tag "$(IMAGE):$(AS_TAG)" .

@@ -10,7 +10,9 @@ import ast
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.services import ROOT
 
@@ -18,39 +20,52 @@ PAGE = """# Faults
 
 What `tests/faults`, and two tests with a cluster, did to a service in production, on a Postgres
 of its own, and what came of it. [promises.md](../template/docs/promises.md) has the bounds, beyond
-which a campaign fails. The figures are those of one run of each campaign, in full or in small size,
-on two cores that others used as well.
+which a campaign fails. The figures are those of one run of each campaign, on two cores that others
+used as well, in the [size](testing.md) that stands beside it; `-` has one size.
 {tables}"""
 TABLE = """
 ## {title}
 
-| campaign | its test | figures |
-| --- | --- | --- |
+| campaign | its test | size | figures |
+| --- | --- | --- | --- |
 {rows}
 """
-Figures = dict[str, dict[str, dict[str, float | str]]]
+Measured = dict[str, dict[str, Any]]
 
 
-def read(file: Path) -> Figures:
-    """The values of each campaign of each test. Where one ran twice, the last are kept."""
-    figures: Figures = {}
+def read(file: Path) -> dict[str, Measured]:
+    """What each test kept of each campaign. Where one ran twice, the last are kept."""
+    figures: dict[str, Measured] = {}
     for line in file.read_text().splitlines():
         kept = json.loads(line)
-        figures.setdefault(kept["test"], {})[kept["campaign"]] = kept["values"]
+        figures.setdefault(kept["test"], {})[kept["campaign"]] = kept
     return figures
 
 
-def campaigns() -> Iterator[tuple[str, dict[str, set[str]]]]:
-    """What each file of campaigns is about, and the names of the values that its tests keep."""
+@dataclass(frozen=True)
+class Campaign:
+    """A test, whether it has two sizes, and the names of the values that it keeps."""
+
+    test: str
+    has_sizes: bool
+    names: set[str]
+
+
+def campaigns() -> Iterator[tuple[str, list[Campaign]]]:
+    """What each file of campaigns is about, and its campaigns."""
     others = ("tests/containers/test_cluster.py", "tests/kubernetes/test_restore.py")
     files = sorted((ROOT / "tests/faults").glob("test_*.py"))
     for file in [*files, *(ROOT / other for other in others)]:
         module = ast.parse(file.read_text())
         functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-        kept = {test.name: calls for test in functions if (calls := calls_of_figure(test))}
-        if kept:
-            title = (ast.get_docstring(module) or "").partition(".")[0]
-            yield title, {test: set().union(*map(names, calls)) for test, calls in kept.items()}
+        found = [campaign(test, calls) for test in functions if (calls := calls_of_figure(test))]
+        if found:
+            yield (ast.get_docstring(module) or "").partition(".")[0], found
+
+
+def campaign(test: ast.FunctionDef, calls: list[ast.Call]) -> Campaign:
+    takes = {argument.arg for argument in test.args.args}
+    return Campaign(test.name, "full" in takes, set().union(*map(names, calls)))
 
 
 def calls_of_figure(test: ast.FunctionDef) -> list[ast.Call]:
@@ -69,10 +84,11 @@ def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
-def rows(test: str, measured: dict[str, dict[str, float | str]]) -> Iterator[str]:
-    for campaign, values in sorted(measured.items()):
-        cell = "<br>".join(f"{readable(name)}: {v}" for name, v in values.items())
-        yield f"| {campaign} | `{test}` | {cell} |"
+def rows(kept_by: Campaign, measured: Measured) -> Iterator[str]:
+    for name, kept in sorted(measured.items()):
+        size = kept["size"] if kept_by.has_sizes else "-"
+        cell = "<br>".join(f"{readable(value)}: {v}" for value, v in kept["values"].items())
+        yield f"| {name} | `{kept_by.test}` | {size} | {cell} |"
 
 
 def page(file: Path) -> str:
@@ -82,9 +98,9 @@ def page(file: Path) -> str:
         tables="".join(
             TABLE.format(
                 title=title,
-                rows="\n".join(row for test in tests for row in rows(test, figures[test])),
+                rows="\n".join(row for one in found for row in rows(one, figures[one.test])),
             )
-            for title, tests in campaigns()
+            for title, found in campaigns()
         )
     )
 

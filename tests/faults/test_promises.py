@@ -32,15 +32,20 @@ def test_every_fault_campaign_is_a_promise() -> None:
 def test_the_page_of_faults_has_each_figure_of_each_campaign() -> None:
     """`tests/faults/page.py` says how to write it anew."""
     page = (ROOT / "docs" / "faults.md").read_text()
-    kept = {test: names for _, tests in campaigns() for test, names in tests.items()}
+    kept = {campaign.test: campaign for _, found in campaigns() for campaign in found}
 
-    rows = re.findall(r"^\| .+ \| `(test_\w+)` \| (.+) \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| .+ \| `(test_\w+)` \| (.+) \| (.+) \|$", page, re.MULTILINE)
     missing = {
         (test, name)
-        for test, cell in rows
-        for name in kept.get(test, {"no such figure"})
+        for test, _, cell in rows
+        for name in kept[test].names
         if f"{name}: " not in cell
     }
 
-    assert {test for test, _ in rows} == set(kept)
+    assert {test for test, _, _ in rows} == set(kept)
     assert missing == set()
+    assert [
+        (test, size)
+        for test, size, _ in rows
+        if size not in ({"small", "full"} if kept[test].has_sizes else {"-"})
+    ] == []

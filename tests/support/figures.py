@@ -5,6 +5,8 @@ import os
 import re
 from pathlib import Path
 
+size = "small"  # or full: tests/conftest.py
+
 
 def figure(campaign: str, **values: float | str) -> None:
     """Print a campaign's result (`pytest -rP` shows it), and keep it with the name of its test."""
@@ -15,6 +17,6 @@ def figure(campaign: str, **values: float | str) -> None:
     print(f"FIGURE {campaign}: {listed}")  # noqa: T201
     if file := os.environ.get("FIGURES"):
         [test] = re.findall(r"::(test_\w+)", os.environ["PYTEST_CURRENT_TEST"])
-        kept = {"test": test, "campaign": campaign, "values": shown}
+        kept = {"test": test, "campaign": campaign, "size": size, "values": shown}
         with Path(file).open("a") as lines:
             lines.write(json.dumps(kept) + "\n")

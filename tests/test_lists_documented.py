@@ -1,4 +1,4 @@
-"""The page of lists shows how to follow a table: no row is skipped, as by the naive cursor."""
+"""The page of lists shows how to search by one index, and how to follow a table without a gap."""
 
 import re
 import shutil
@@ -110,13 +110,65 @@ async def test_a_follower_of_many_writers_misses_no_row(committing_app: FastAPI)
     assert sorted(seen) == sorted(written)
 '''
 
+SEARCH = '''
+from app.core.database import Database
+from app.items.schemas import ItemCreate
+from app.items.service import ByName, create_item, search_items
+from fastapi import FastAPI
+from sqlalchemy import text
 
-def test_the_list_to_follow_skips_no_row(
-    render: Callable[..., Path], environment: Environment, tmp_path: Path
-) -> None:
-    service = Path(shutil.copytree(render(), tmp_path / "my-service"))
-    shutil.copy2(environment.lock, service)
-    page = (service / "docs/lists.md").read_text()
+NAMES = ["Lamp", "lamp", "lamp of Zoe", "lamp of Ärzte", "torch"]
+PLAN = """
+    EXPLAIN (COSTS OFF) SELECT * FROM item WHERE name LIKE 'lamp%' AND name > 'lamp'
+    ORDER BY name LIMIT 21
+"""
+
+
+async def test_a_search_is_answered_in_the_order_of_names(committing_app: FastAPI) -> None:
+    database: Database = committing_app.state.database
+    async with database.session() as session:
+        for name in reversed(NAMES):
+            await create_item(session, ItemCreate(name=name))
+
+    async with database.read() as session:
+        first = await search_items(session, limit=2, after=None, name_prefix="lamp")
+        rest = await search_items(session, limit=2, after=ByName("lamp of Zoe"), name_prefix="lamp")
+
+    assert [item.name for item in first.items] == ["lamp", "lamp of Zoe"]
+    assert [item.name for item in rest.items] == ["lamp of Ärzte"]
+    assert first.next
+    assert rest.next is None
+
+
+async def test_one_index_finds_and_sorts(committing_app: FastAPI) -> None:
+    async with committing_app.state.database.session() as session:
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = [line.strip() for line in await session.scalars(text(PLAN))]
+
+    assert plan[:2] == ["Limit", "->  Index Scan using item_name_key on item"]
+'''
+
+
+@pytest.fixture
+def service(render: Callable[..., Path], environment: Environment, tmp_path: Path) -> Path:
+    copy = Path(shutil.copytree(render(), tmp_path / "my-service"))
+    shutil.copy2(environment.lock, copy)
+    return copy
+
+
+def search_by_name(service: Path, page: str) -> None:
+    column, function = blocks(section(page, "To search by how a name begins"), "python")
+    models, functions = service / "app/items/models.py", service / "app/items/service.py"
+    [migration] = service.glob("migrations/versions/*_create_item.py")
+
+    replace(models, "    name: Mapped[str] = mapped_column(String(100), unique=True)\n", column)
+    replace(migration, '"name", sa.String(length=100)', '"name", sa.String(100, collation="C")')
+    with functions.open("a") as file:
+        file.write(f"\n\n{function}")
+    (service / "tests/items/test_search.py").write_text(SEARCH)
+
+
+def follow(service: Path, page: str) -> None:
     model, followed = blocks(section(page, "To follow"), "python")
     [writer] = re.findall(r"^WRITER = .*$", model, re.MULTILINE)
     [column] = re.findall(r"^    written_by: .*$", model, re.MULTILINE)
@@ -133,6 +185,13 @@ def test_the_list_to_follow_skips_no_row(
     with functions.open("a") as file:
         file.write(f"\n\n{followed}")
     (service / "tests/items/test_following.py").write_text(TEST)
+
+
+def test_the_recipes_of_lists_hold(service: Path, environment: Environment) -> None:
+    page = (service / "docs/lists.md").read_text()
+
+    search_by_name(service, page)
+    follow(service, page)
     environment.run(service, "make", "format")
     environment.run(service, "make", "migration", "m=follow items")
 
