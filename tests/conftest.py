@@ -4,7 +4,6 @@ surroundings.make_neutral()
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,12 +77,26 @@ def service(render: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environment(
-    render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> Environment:
-    """The dependencies of a rendered service, installed once for each worker: `uv run` in a service
-    that has others installs them too."""
-    project = Path(shutil.copytree(render(), tmp_path_factory.mktemp("environment") / "my-service"))
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--compile-bytecode"]
-    subprocess.run(sync, cwd=project, check=True)
-    return Environment(project / ".venv", project / "uv.lock")
+def install(
+    render: Callable[..., Path], shared: Shared, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """`install("--no-dev", jobs=True)` is a rendered service with these dependencies in its .venv.
+    They are installed once for all workers, and copied for each."""
+
+    def install(*options: str, **answers: object) -> Path:
+        installed = shared.render(
+            f"installed {' '.join(options)}",
+            answers,
+            lambda place: services.install(render(**answers), place, *options),
+        )
+        place = tmp_path_factory.mktemp("installed") / "my-service"
+        return Path(shutil.copytree(installed, place, symlinks=True))
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def environment(install: Callable[..., Path]) -> Environment:
+    """The dependencies of a rendered service, the worker's own: `uv run` in a service that has
+    others installs them too."""
+    return services.environment_of(install())

@@ -1,7 +1,5 @@
 """Services with telemetry, on a Postgres that the tests may do anything to."""
 
-import os
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -19,8 +17,7 @@ from tests.faults.conftest import (
     serve,
 )
 from tests.faults.production import Production, Service
-from tests.support.services import render
-from tests.support.serving import clean_environment, free_port
+from tests.support.serving import free_port
 
 __all__ = ["database", "migrated_server", "pooler", "postgres", "release", "serve"]
 
@@ -28,28 +25,19 @@ Watch = Callable[..., AbstractAsyncContextManager[tuple[Prometheus, Service]]]
 JOBS = "async def light(session): ...\n"
 
 
-def synced(folder: Path) -> Path:
-    """With its runtime dependencies."""
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
-    subprocess.run(sync, cwd=folder, check=True, env=clean_environment())
-    return folder
-
-
 @pytest.fixture(scope="session")
-def production(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Production:
+def production(install: Callable[..., Path]) -> Production:
     """With telemetry, jobs, and one job."""
-    place = tmp_path_factory.mktemp("telemetry") / "my-service"
-    folder = synced(render(template, place, telemetry=True, jobs=True))
+    folder = install("--no-dev", telemetry=True, jobs=True)
     (folder / "app/lamps").mkdir()
     (folder / "app/lamps/jobs.py").write_text(JOBS)
     return Production(folder)
 
 
 @pytest.fixture(scope="session")
-def guarded(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Production:
+def guarded(install: Callable[..., Path]) -> Production:
     """With telemetry and auth, whose issuer needs no TLS where this is a test."""
-    place = tmp_path_factory.mktemp("guarded") / "my-service"
-    return Production(synced(render(template, place, telemetry=True, auth="oidc")), where="test")
+    return Production(install("--no-dev", telemetry=True, auth="oidc"), where="test")
 
 
 @pytest.fixture

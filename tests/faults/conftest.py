@@ -1,7 +1,5 @@
 """A service in production, on a Postgres that the tests may do anything to."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +10,7 @@ import pytest
 from tests.faults.poolers import NEW, OLD, ROLE, Pooler, Release, pooled
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
-from tests.support.services import render
-from tests.support.serving import clean_environment, sql, until
+from tests.support.serving import sql, until
 
 Serve = Callable[..., Service]
 
@@ -30,12 +27,9 @@ through_poolers = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="session")
-def production(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Production:
+def production(install: Callable[..., Path]) -> Production:
     """A rendered service with its runtime dependencies, and the command that serves it."""
-    folder = render(template, tmp_path_factory.mktemp("production") / "my-service")
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
-    subprocess.run(sync, cwd=folder, check=True, env=clean_environment())
-    return Production(folder)
+    return Production(install("--no-dev"))
 
 
 @pytest.fixture(scope="session")

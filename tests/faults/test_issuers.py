@@ -1,8 +1,6 @@
 """An OpenID Connect provider that rotates its keys and goes away, under load."""
 
 import asyncio
-import os
-import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,8 +17,7 @@ from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
 from tests.faults.test_fuzzing import fuzz
 from tests.support.figures import figure
-from tests.support.services import render
-from tests.support.serving import clean_environment, sql
+from tests.support.serving import sql
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
@@ -31,12 +28,9 @@ OPAQUE_SECONDS = 2
 
 
 @pytest.fixture(scope="module")
-def guarded(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Production:
+def guarded(install: Callable[..., Path]) -> Production:
     """A service with auth. Its issuer has no TLS, which it takes in `test` alone."""
-    folder = render(template, tmp_path_factory.mktemp("guarded") / "my-service", auth="oidc")
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"]
-    subprocess.run(sync, cwd=folder, check=True, env=clean_environment())
-    return Production(folder, where="test")
+    return Production(install("--no-dev", auth="oidc"), where="test")
 
 
 @pytest.fixture(scope="module")

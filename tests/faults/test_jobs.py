@@ -2,10 +2,9 @@
 
 import asyncio
 import itertools
-import os
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -17,8 +16,7 @@ from tests.faults.job_workers import TABLES, Workers, add_deeds, newer, run_scri
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
 from tests.support.figures import figure
-from tests.support.services import render
-from tests.support.serving import clean_environment, sql, until
+from tests.support.serving import sql, until
 
 pytestmark = pytest.mark.slow
 
@@ -28,10 +26,8 @@ KINDS = (*KILLERS, *("cut", "undo", "plain", "plain", "plain", "plain", "plain")
 
 
 @pytest.fixture(scope="module")
-def production_with_jobs(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Production:
-    folder = render(template, tmp_path_factory.mktemp("jobs") / "my-service", jobs=True)
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev", "--compile-bytecode"]
-    subprocess.run(sync, cwd=folder, check=True, env=clean_environment())
+def production_with_jobs(install: Callable[..., Path]) -> Production:
+    folder = install("--no-dev", jobs=True)
     add_deeds(folder)
     return Production(folder)
 

@@ -1,8 +1,6 @@
 """A service with jobs, and an environment with what it needs."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,21 +8,12 @@ import pytest
 
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.jobs.lamps import Lamps, new_lamps
-from tests.support.services import Environment
+from tests.support.services import Environment, environment_of
 
 
 @pytest.fixture(scope="session")
-def environment_of_jobs(
-    render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> Environment:
-    return synced(shutil.copytree(render(jobs=True), tmp_path_factory.mktemp("jobs") / "service"))
-
-
-def synced(project: Path) -> Environment:
-    """The project's own environment."""
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--compile-bytecode"]
-    subprocess.run(sync, cwd=project, check=True)
-    return Environment(project / ".venv", project / "uv.lock")
+def environment_of_jobs(install: Callable[..., Path]) -> Environment:
+    return environment_of(install(jobs=True))
 
 
 @pytest.fixture

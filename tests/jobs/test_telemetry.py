@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.postgres import FaultyPostgres
-from tests.jobs.conftest import synced
 from tests.jobs.lamps import Lamps, new_lamps
+from tests.support.services import environment_of
 from tests.support.serving import sql, until
 
 pytestmark = pytest.mark.slow
@@ -69,10 +68,9 @@ def receiving() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def watched_lamps(render: Callable[..., Path], tmp_path: Path, server: FaultyPostgres) -> Lamps:
-    rendered = render(jobs=True, telemetry=True)
-    project = Path(shutil.copytree(rendered, tmp_path / "my-service"))
-    return new_lamps(project, synced(project), server)
+def watched_lamps(install: Callable[..., Path], server: FaultyPostgres) -> Lamps:
+    project = install(jobs=True, telemetry=True)
+    return new_lamps(project, environment_of(project), server)
 
 
 def test_depth_age_and_failures_arrive_at_a_receiver(watched_lamps: Lamps) -> None:

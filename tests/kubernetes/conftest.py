@@ -1,8 +1,6 @@
 """Overlays of rendered services, built as kubectl builds them."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from functools import cache
 from itertools import product
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.kubernetes.manifests import Manifests, build
-from tests.support.services import Environment
+from tests.support.services import Environment, environment_of
 
 # All of them, which is more than each pair.
 ANSWERS: list[dict[str, Any]] = [
@@ -68,13 +66,6 @@ def manifests(request: pytest.FixtureRequest, built: Built) -> Manifests:
 
 
 @pytest.fixture(scope="session")
-def everything(
-    render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> Environment:
+def everything(install: Callable[..., Path]) -> Environment:
     """What a service with all capabilities needs."""
-    answers = {"auth": "oidc", "jobs": True, "telemetry": True}
-    project = tmp_path_factory.mktemp("everything") / "service"
-    shutil.copytree(render(**answers), project)
-    sync = [os.environ.get("UV", "uv"), "sync", "--quiet", "--compile-bytecode"]
-    subprocess.run(sync, cwd=project, check=True)
-    return Environment(project / ".venv", project / "uv.lock")
+    return environment_of(install(auth="oidc", jobs=True, telemetry=True))

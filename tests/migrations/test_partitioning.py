@@ -17,6 +17,11 @@ pytestmark = pytest.mark.slow
 HOURS = 9_000  # of 2026, and ten days more
 NEXT = "SELECT id FROM event WHERE (created_at, id) > ('2026-12-31', '{}') ORDER BY created_at, id"
 KEY = "00000000-0000-0000-0000-000000000000"
+REFUSED = {
+    "ALTER TABLE event ADD UNIQUE (id)": asyncpg.FeatureNotSupportedError,
+    "CREATE TABLE n (id uuid REFERENCES event (id))": asyncpg.InvalidForeignKeyError,
+    "INSERT INTO event VALUES (gen_random_uuid(), '2031-01-01')": asyncpg.CheckViolationError,
+}
 
 
 @pytest.fixture
@@ -72,19 +77,10 @@ def test_pages_of_a_partitioned_table_are_read_in_order_by_indexes(partitioned: 
     assert len(sql(partitioned.url, NEXT.format(KEY))) == HOURS - 364 * 24 + 1
 
 
-@pytest.mark.parametrize(
-    ("statement", "error"),
-    [
-        ("ALTER TABLE event ADD UNIQUE (id)", asyncpg.FeatureNotSupportedError),
-        ("CREATE TABLE n (id uuid REFERENCES event (id))", asyncpg.InvalidForeignKeyError),
-        ("INSERT INTO event VALUES (gen_random_uuid(), '2031-01-01')", asyncpg.CheckViolationError),
-    ],
-)
-def test_a_partitioned_table_refuses_what_the_page_says(
-    partitioned: Project, statement: str, error: type[Exception]
-) -> None:
-    with pytest.raises(error):
-        sql(partitioned.url, statement)
+def test_a_partitioned_table_refuses_what_the_page_says(partitioned: Project) -> None:
+    for statement, error in REFUSED.items():
+        with pytest.raises(error):
+            sql(partitioned.url, statement)
 
 
 def test_no_migration_is_asked_for_because_of_a_partition(

@@ -1,7 +1,6 @@
 """A service that really runs: installed as for production, migrated, served."""
 
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +11,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support import serving
-from tests.support.services import Environment
 from tests.support.serving import Served, clean_environment, free_port
 
 COMMANDS = {
@@ -24,17 +22,9 @@ Serve = Callable[..., AbstractContextManager[Served]]
 
 
 @pytest.fixture(scope="session")
-def production(
-    render: Callable[..., Path],
-    environment: Environment,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def production(install: Callable[..., Path]) -> Path:
     """A service with what it needs in production, and nothing else. Never write into it."""
-    folder = Path(shutil.copytree(render(), tmp_path_factory.mktemp("production") / "my-service"))
-    shutil.copy2(environment.lock, folder)
-    install = [serving.UV, "sync", "--quiet", "--locked", "--no-dev"]
-    subprocess.run(install, cwd=folder, env=clean_environment(), check=True)
-    return folder
+    return install("--no-dev")
 
 
 @pytest.fixture(scope="session")

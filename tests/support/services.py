@@ -59,6 +59,16 @@ def render(template: Path, destination: Path, **answers: object) -> Path:
     return destination
 
 
+def install(rendered: Path, destination: Path, *options: str) -> Path:
+    """A copy of a shared render with its dependencies, in an environment that may be copied too."""
+    project = Path(shutil.copytree(rendered, destination))
+    uv = os.environ.get("UV", "uv")
+    subprocess.run([uv, "venv", "--quiet", "--relocatable"], cwd=project, check=True)
+    sync = [uv, "sync", "--quiet", "--compile-bytecode", *options]
+    subprocess.run(sync, cwd=project, check=True)
+    return project
+
+
 def own(rendered: Path, destination: Path) -> Path:
     """A committed copy of a shared render, for a test to change."""
     shutil.copytree(rendered, destination)
@@ -106,3 +116,8 @@ class Environment:
                 f"{' '.join(command)} ended with {result.returncode}:\n{result.stdout}"
             )
         return result
+
+
+def environment_of(project: Path) -> Environment:
+    """The project's own."""
+    return Environment(project / ".venv", project / "uv.lock")

@@ -31,12 +31,11 @@ def released(text: str) -> list[str]:
     return re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", text, re.MULTILINE)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("answers", RECORDED)
 def test_recorded_answers_are_accepted_as_they_are(
-    template: Path, tmp_path: Path, answers: dict[str, Any]
+    questions: Path, tmp_path: Path, answers: dict[str, Any]
 ) -> None:
-    service = services.render(template, tmp_path / "another-folder", **answers)
+    service = services.render(questions, tmp_path / "another-folder", **answers)
 
     now = history.answers_in(service / ".copier-answers.yml")
     assert {name: now[name] for name in answers} == answers
