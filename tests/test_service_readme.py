@@ -73,6 +73,7 @@ def test_the_recipe_adds_a_resource(copy: Path, environment: Environment) -> Non
         *(f"tests/books/{name}.py" for name in tests),
         str(migration.relative_to(copy)),
         ".template-resources.toml",
+        ".template-resources/book.zip",
     }
     assert re.findall(r"op\.(\w+_table)\(\s*\"(\w+)\"", migration.read_text()) == [
         ("create_table", "book"),

@@ -13,12 +13,13 @@ from fleet.commands.options import DryRun, Exit
 from fleet.errors import FleetError
 from fleet.resource import questions
 from fleet.resource.changing import change
+from fleet.resource.kept import keeping, path_of
 from fleet.resource.mistakes import FieldsError
 from fleet.resource.project import Project
 from fleet.resource.reading import read
 from fleet.resource.record import RECORD, Recorded, recorded, recording
 from fleet.resource.resource import Resource
-from fleet.resource.writing import API, files, write
+from fleet.resource.writing import API, files, own_files, write
 
 Result = TypeVar("Result")
 MIGRATION = ["make", "--no-print-directory", "migration"]
@@ -32,9 +33,14 @@ def add_resource(
     ] = "",
     plural: Annotated[str, typer.Option(help="Where English is irregular.")] = "",
     under: Annotated[str, typer.Option(help="The resource whose children these are.")] = "",
+    sort: Annotated[
+        str,
+        typer.Option(help="The order of lists: created_at, or a field; -total: the last first."),
+    ] = "",
+    without: Annotated[str, typer.Option(help="What to leave out: etag, idempotency.")] = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Write a resource, its tests and its migration, or add fields to one that was written.
+    """Write a resource, its tests and its migration, or merge fields into one that was written.
 
     Overwrites nothing and commits nothing. Exits with 2 when there are conflicts.
     """
@@ -42,41 +48,47 @@ def add_resource(
     project.require_core()
     known = recorded(project).get(name)
     if known and (project.folder / "app" / known.plural).is_dir():
-        if plural or under:
-            raise FleetError(f"{name} is there already: plural and under stay as they are.")
-        _add_fields(project, name, known, fields, dry_run)
+        if plural or under or sort or without:
+            raise FleetError(f"{name} is there already: only fields can be added to it.")
+        _change(project, name, known, fields or known.fields, dry_run)
         return
-    reading = partial(read, project, name, plural=plural, under=under)
-    fields = fields or _asked(reading)
-    resource = _shown(partial(reading, fields))
-    texts = files(project, resource) | {RECORD: recording(project, resource, fields)}
+    asked = Recorded(fields=fields, plural=plural, under=under, sort=sort, without=without)
+    if not fields:
+        given = _asked(lambda fields: read(project, name, _with(asked, fields)))
+        asked = _with(asked, given)
+    resource = _shown(partial(read, project, name, asked))
+    written = files(project, resource)
+    texts = written | {RECORD: recording(project, resource, asked)}
     if dry_run:
         _show(texts)
         return
-    write(project, texts)
+    write(project, {**texts, path_of(name): keeping(own_files(written))})
     made = _migrate(f"create {resource.singular}")
     typer.echo(report(resource, texts))
     _require_migration(made)
 
 
-def _add_fields(project: Project, name: str, known: Recorded, fields: str, dry_run: bool) -> None:
-    if not fields:
-        raise FleetError(f"{known.plural} have '{known.fields}': give these, and one more.")
+def _with(asked: Recorded, fields: str) -> Recorded:
+    return asked.model_copy(update={"fields": fields})
+
+
+def _change(project: Project, name: str, known: Recorded, fields: str, dry_run: bool) -> None:
     changed = _shown(partial(change, project, name, known, fields))
-    texts = changed.texts | {RECORD: recording(project, changed.resource, fields)}
+    texts = changed.texts | {RECORD: recording(project, changed.resource, _with(known, fields))}
     if dry_run:
         _show(texts)
         return
-    write(project, texts)
+    write(project, {**texts, path_of(name): keeping(changed.written)})
+    models = f"app/{known.plural}/models.py"
     for path in changed.left_deleted:
         typer.echo(f"{path}: deleted here, and left so")
     for path in changed.conflicts:
-        typer.echo(f"{path}: changed here and by the fields, in the same lines")
+        typer.echo(f"{path}: changed here and by this, in the same lines")
     if changed.conflicts:
         typer.echo(f'Resolve the conflicts, then: make migration m="change {name}"')
         raise typer.Exit(Exit.CONFLICTS)
-    made = _migrate(f"change {name}")
-    typer.echo(f"Merged the fields into {len(changed.texts)} files of {known.plural}.")
+    made = models not in changed.texts or _migrate(f"change {name}")
+    typer.echo(f"Merged what is new into {len(changed.texts)} files of {known.plural}.")
     typer.echo("Read:   git diff, and the migration\nThen:   make migrate format check test")
     _require_migration(made)
 

@@ -1,19 +1,19 @@
-"""Adds fields to a resource that was written: a three-way merge, which keeps edits."""
+"""Brings fields and a newer form to what was written: a three-way merge, which keeps edits."""
 
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fleet.errors import FleetError
 from fleet.resource import grammar
+from fleet.resource.kept import kept
 from fleet.resource.mistakes import FieldsError
 from fleet.resource.project import Project
 from fleet.resource.reading import read_again
 from fleet.resource.record import Recorded
 from fleet.resource.resource import Field, Resource
-from fleet.resource.writing import API, SCOPES, files
+from fleet.resource.writing import files, own_files
 
 MOST_CONFLICTS = 127
 """As git-merge-file(1) counts."""
@@ -24,17 +24,25 @@ class Changed:
     resource: Resource
     texts: dict[str, str]
     """The files that change, with the markers of conflicts."""
+    written: dict[str, str]
+    """All files, as nobody has edited them."""
     conflicts: list[str]
     left_deleted: list[str]
-    """Files that somebody had deleted, and the fields would change."""
+    """Files that somebody had deleted, and that would change."""
 
 
 def change(project: Project, name: str, known: Recorded, fields: str) -> Changed:
     """Raises FleetError for what is more than fields that a table with rows takes at once."""
-    old, new = read_again(project, name, known.fields, fields, known.plural, known.under)
-    _require_added(known.fields, fields, new)
-    before, after = (_without_shared(files(project, each)) for each in (old, new))
+    old, new = read_again(project, name, known, fields)
+    _require_addition(known.fields, fields, new)
+    before = kept(project, name) or own_files(files(project, old))
+    after = own_files(files(project, new))
     changed = [path for path, text in after.items() if text != before.get(path)]
+    if not changed:
+        raise FleetError(
+            f"{known.plural} are as this version writes them, with '{known.fields}':"
+            " give these, and one more."
+        )
     there = {path: project.text(path) for path in changed if (project.folder / path).is_file()}
     deleted = [path for path in changed if path in before and path not in there]
     texts = {path: after[path] for path in changed if path not in before and path not in there}
@@ -42,27 +50,19 @@ def change(project: Project, name: str, known: Recorded, fields: str) -> Changed
     for path, ours in there.items():
         texts[path], is_conflict = _merged(ours, before.get(path, ""), after[path])
         conflicts += [path] if is_conflict else []
-    return Changed(new, texts, conflicts, deleted)
+    return Changed(new, texts, after, conflicts, deleted)
 
 
-def _without_shared(texts: Mapping[str, str]) -> dict[str, str]:
-    return {path: text for path, text in texts.items() if path not in (API, SCOPES)}
-
-
-def _require_added(before: str, after: str, resource: Resource) -> None:
+def _require_addition(before: str, after: str, resource: Resource) -> None:
     old = {written.name: written for written in grammar.parse(before)}
-    added = []
     for written, field in zip(grammar.parse(after), resource.fields, strict=True):
         if written.name not in old:
             _require_addable(field, after, written.places["name"])
-            added.append(written.name)
         elif not written.is_like(old.pop(written.name)):
             sentence = f'"{written.name}" is there already, as another: change it by hand.'
             raise FieldsError(sentence, after, written.places["name"])
     if old:
         raise FleetError(f'The field "{next(iter(old))}" is there, and goes by hand alone.')
-    if not added:
-        raise FleetError(f"{resource.plural} have these fields already.")
 
 
 def _require_addable(field: Field, text: str, place: int) -> None:

@@ -67,7 +67,8 @@ def _decimal(kind: Type, text: str) -> Default | str:
     if not NUMBER.fullmatch(text) or not fits:
         return f'cannot be "{text}": it has {digits} digits at most, {places} after the point.'
     written = f"{Decimal(text):.{places}f}"
-    return Default(f'Decimal("{written}")', f'"{written}"', f'"{written}"')
+    value = f'"{written}"' if places else written
+    return Default(f"Decimal({value})", f'"{written}"', f'"{written}"')
 
 
 def _float(_: Type, text: str) -> Default | str:

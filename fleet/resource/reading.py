@@ -1,45 +1,81 @@
 """Reads a specification into a resource."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
 from fleet.errors import FleetError
 from fleet.resource import defaults, grammar, kinds, names, words
 from fleet.resource.grammar import Written
 from fleet.resource.kinds import Kind
 from fleet.resource.mistakes import FieldsError, nearest
 from fleet.resource.project import Other, Project
-from fleet.resource.resource import Field, Resource
+from fleet.resource.record import Recorded
+from fleet.resource.resource import Field, Order, Resource
 from fleet.resource.rules import require_free, require_whole
 from fleet.resource.types import Types
 
 VARIED_ENOUGH = 1000
+PARTS = ("etag", "idempotency")
+SORTED = ("str", "int", "bigint", "decimal", "date", "datetime")
 
 
-def read(
-    project: Project, singular: str, text: str, *, plural: str = "", under: str = ""
-) -> Resource:
+def read(project: Project, singular: str, asked: Recorded) -> Resource:
     """Raises FleetError, which is a `FieldsError` if it is one of the fields."""
     project.require_core()
-    plural = _plural(singular, plural)
+    plural = _plural(singular, asked.plural)
     require_free(project, singular, plural)
-    resource = _resource(project, singular, text, plural, under)
+    resource = _resource(project, singular, asked.model_copy(update={"plural": plural}))
     require_whole(project, resource)
     return resource
 
 
 def read_again(
-    project: Project, singular: str, before: str, after: str, plural: str, under: str
+    project: Project, singular: str, before: Recorded, fields: str
 ) -> tuple[Resource, Resource]:
     """A resource that is there, as it was and as it shall be. Raises FleetError."""
     project.require_core()
-    old, new = (_resource(project, singular, text, plural, under) for text in (before, after))
+    after = before.model_copy(update={"fields": fields})
+    old, new = (_resource(project, singular, asked) for asked in (before, after))
     require_whole(project, new, old)
     return old, new
 
 
-def _resource(project: Project, singular: str, text: str, plural: str, under: str) -> Resource:
-    parent = _parent(project, under) if under else None
-    reader = _Reader(project, singular, plural, text)
-    fields = tuple(reader.field(written) for written in grammar.parse(text))
-    return Resource(singular, plural, fields, parent, project.has_auth)
+def _resource(project: Project, singular: str, asked: Recorded) -> Resource:
+    parent = _parent(project, asked.under) if asked.under else None
+    reader = _Reader(project, singular, asked.plural, asked.fields)
+    written = grammar.parse(asked.fields)
+    fields = tuple(_without_clash([reader.field(each) for each in written]))
+    order, without = _order(asked.sort, written), _without(asked.without)
+    return Resource(singular, asked.plural, fields, parent, project.has_auth, order, without)
+
+
+def _without_clash(fields: list[Field]) -> Iterator[Field]:
+    """The fields, none of whose types is called like a class that another refers to."""
+    others = {field.other.python for field in fields if field.other}
+    for field in fields:
+        yield replace(field, alias=f"{field.alias}Value") if field.alias in others else field
+
+
+def _order(sort: str, fields: list[Written]) -> Order:
+    column = sort.removeprefix("-")
+    order = Order(column or "created_at", sort.startswith("-"))
+    if order.is_by_time:
+        return order
+    sortable = [field.name for field in fields if field.type.word in SORTED and not field.nullable]
+    if column not in sortable:
+        there = nearest(column, ["created_at", *sortable])
+        raise FleetError(f'Lists cannot be sorted by "{column}": {there}')
+    if "secret" in next(field.options for field in fields if field.name == column):
+        raise FleetError(f"Lists cannot be sorted by {column}, which is secret.")
+    return order
+
+
+def _without(text: str) -> tuple[str, ...]:
+    for part in (parts := re.findall(r"[^\s,]+", text)):
+        if part not in PARTS:
+            raise FleetError(f'A resource cannot be without "{part}": {nearest(part, PARTS)}')
+    return tuple(part for part in PARTS if part in parts)
 
 
 def _plural(singular: str, plural: str) -> str:

@@ -17,8 +17,10 @@ class Recorded(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     fields: str
-    plural: str
+    plural: str = ""
     under: str = ""
+    sort: str = ""
+    without: str = ""
     version: str = ""
 
 
@@ -33,19 +35,15 @@ def recorded(project: Project) -> dict[str, Recorded]:
     }
 
 
-def recording(project: Project, resource: Resource, fields: str) -> str:
+def recording(project: Project, resource: Resource, asked: Recorded) -> str:
     """The text of the file with a resource more, or with other fields of one."""
-    parent = resource.parent.plural if resource.parent else ""
-    own = Recorded(
-        fields=fields,
-        plural=resource.plural,
-        under=parent,
-        version=version("fastapi-postgres-template"),
-    )
+    more = {"plural": resource.plural, "version": version("fastapi-postgres-template")}
+    own = asked.model_copy(update=more)
     every = recorded(project) | {resource.singular: own}
     return HEADER + "".join(_table(name, each) for name, each in sorted(every.items()))
 
 
 def _table(name: str, each: Recorded) -> str:
-    lines = [f"{key} = {json.dumps(value)}\n" for key, value in each.model_dump().items()]
+    given = each.model_dump(exclude_defaults=True)
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in given.items()]
     return f"\n[{name}]\n{''.join(lines)}"

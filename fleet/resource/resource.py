@@ -1,5 +1,6 @@
 """A resource: its names, its fields, and what it refers to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fleet.resource import names
@@ -64,12 +65,45 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Order:
+    """Of lists: by a column, and by the id where that is the same."""
+
+    column: str = "created_at"
+    descending: bool = False
+
+    @property
+    def is_by_time(self) -> bool:
+        return self.column == "created_at"
+
+    @property
+    def key(self) -> str:
+        """The class of a row's place."""
+        return "Cursor" if self.is_by_time else f"By{names.capital(self.column)}"
+
+    @property
+    def listing(self) -> str:
+        """What the service calls the list."""
+        if self.is_by_time:
+            return "NEWEST_FIRST" if self.descending else "OLDEST_FIRST"
+        return f"BY_{self.column.upper()}"
+
+    def __str__(self) -> str:
+        if self.is_by_time:
+            return "newest first" if self.descending else "oldest first"
+        last = ", the last first" if self.descending else ""
+        return f"by {self.column.replace('_', ' ')}{last}"
+
+
+@dataclass(frozen=True)
 class Resource:
     singular: str
     plural: str
     fields: tuple[Field, ...]
     parent: Other | None = None
     has_auth: bool = False
+    order: Order = Order()
+    without: Collection[str] = ()
+    """Of `etag` and `idempotency`."""
 
     @property
     def python(self) -> str:
@@ -105,6 +139,19 @@ class Resource:
         return f"/{self.parent.plural.replace('_', '-')}/{{{self.parent.singular}_id}}/{own}"
 
     @property
+    def sorted_by(self) -> Field | None:
+        """The field that lists are sorted by; None: they are by time."""
+        return next((field for field in self.fields if field.name == self.order.column), None)
+
+    @property
+    def has_etag(self) -> bool:
+        return "etag" not in self.without
+
+    @property
+    def is_idempotent(self) -> bool:
+        return "idempotency" not in self.without
+
+    @property
     def answered(self) -> list[Field]:
         return [field for field in self.fields if not field.is_secret]
 
@@ -123,6 +170,16 @@ class Resource:
     @property
     def filters(self) -> list[Field]:
         return [field for field in self.fields if field.is_filter]
+
+    @property
+    def indexed(self) -> list[str]:
+        """What has an index with the order of the list behind it; other indexes serve the rest."""
+        return [
+            field.name
+            for field in self.filters
+            if not (field.is_reference and "unique" in field.options)
+            and field.name != self.order.column
+        ]
 
     @property
     def searches(self) -> list[Field]:

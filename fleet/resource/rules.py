@@ -51,8 +51,9 @@ def _require_arguments(resource: Resource) -> None:
 
 
 def _require_classes(resource: Resource) -> None:
-    """The names that stand side by side in `schemas.py`."""
+    """The names that stand side by side in `schemas.py` and `service.py`."""
     own = [f"{resource.python}{end}" for end in ("", *words.SCHEMAS)]
+    own += [] if resource.order.is_by_time else [resource.order.key]
     enums = [field.python for field in resource.fields if field.python]
     aliases = [field.alias for field in resource.fields if field.alias]
     others = [field.other.python for field in resource.references if field.other]
@@ -76,13 +77,14 @@ def _require_short(project: Project, resource: Resource, own: set[str]) -> None:
 
 def _names(resource: Resource) -> set[str]:
     """Those of constraints, indexes and types, and of some that a change may bring."""
-    ends = {"_created_at_id_idx", "_pkey"}
+    order = f"{resource.order.column}_id_idx"
+    ends = {f"_{order}", "_pkey"}
     for field in resource.fields:
         ends |= {f"_{field.name}{end}" for end in ("_key", "_fkey", "_check", "_idx")}
         if field.python:
             ends.add(f"_{field.name}")  # the type of an enum
         if field.is_filter:
-            ends.add(f"_{field.name}_created_at_id_idx")
+            ends.add(f"_{field.name}_{order}")
     if resource.parent:
-        ends.add(f"_{resource.parent.singular}_id_created_at_id_idx")
+        ends.add(f"_{resource.parent.singular}_id_{order}")
     return {f"{resource.singular}{end}" for end in ends}

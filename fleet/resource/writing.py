@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,7 +49,12 @@ def files(project: Project, resource: Resource) -> dict[str, str]:
     return formatted
 
 
-def write(project: Project, texts: dict[str, str]) -> None:
+def own_files(texts: Mapping[str, str]) -> dict[str, str]:
+    """Those that nothing else writes into."""
+    return {path: text for path, text in texts.items() if path not in (API, SCOPES)}
+
+
+def write(project: Project, texts: Mapping[str, str | bytes]) -> None:
     """Raises FleetError if a file cannot be written; then none is."""
     for path in texts:
         if (project.folder / path).is_symlink():
@@ -61,16 +67,17 @@ def write(project: Project, texts: dict[str, str]) -> None:
         for folder in new:
             folder.mkdir()
         for path, text in texts.items():
-            (project.folder / path).write_text(text, encoding="utf-8")
+            content = text.encode() if isinstance(text, str) else text
+            (project.folder / path).write_bytes(content)
     except OSError as error:
         _undo(project, texts, before, new)
         raise FleetError(f"{error.filename} cannot be written: {error.strerror}.") from error
 
 
 def _undo(
-    project: Project, texts: dict[str, str], before: dict[str, bytes], new: list[Path]
+    project: Project, paths: Iterable[str], before: dict[str, bytes], new: list[Path]
 ) -> None:
-    for path in texts:
+    for path in paths:
         if path in before:
             (project.folder / path).write_bytes(before[path])
         else:

@@ -61,7 +61,7 @@ def a_condition_holds_for_the_etag_alone(
     ctx: CheckContext, response: Response, case: Case[Any]
 ) -> None:
     """Asked of each item that was created: what is made up seldom names its version."""
-    if response.status_code == 201:
+    if response.status_code == 201 and "etag" in response.headers:
         url = urljoin(str(response.request.url), response.headers["location"][0])
         [etag] = response.headers["etag"]
         caller = response.request.headers.get("Authorization", "")

@@ -1,55 +1,18 @@
 """Requests that nobody thought of, made from the service's own OpenAPI document."""
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from tests.faults.conftest import Serve, through_poolers
+from tests.faults.fuzzing import WITH_NUL, WITHOUT_NUL, fuzz
 from tests.faults.production import Service
 from tests.support.figures import figure
 
 pytestmark = [pytest.mark.slow, through_poolers]
-
-# JSON text may contain NUL at any depth, Postgres's jsonb may not, and JSON Schema has no word for
-# it: such a body is answered 422. Without NUL, nothing that the document allows may be refused.
-WITH_NUL = """
-[checks.positive_data_acceptance]
-expected-statuses = ["2xx", "304", "404", "409", "412", "422"]
-"""
-WITHOUT_NUL = """
-[generation]
-allow-x00 = false
-
-[checks.positive_data_acceptance]
-expected-statuses = ["2xx", "304", "404", "409", "412"]
-"""
-HOOKS = Path(__file__).with_name("fuzzing_hooks.py")
-
-
-def fuzz(
-    service: Service, folder: Path, configuration: str, *more: str, examples: int, seed: int
-) -> None:
-    """Fail with what schemathesis has found, all of its checks on."""
-    file = folder / "schemathesis.toml"
-    file.write_text(configuration)
-    command = [sys.executable, "-m", "schemathesis.cli", f"--config-file={file}", "run"]
-    options = ["--checks=all", f"--max-examples={examples}", f"--seed={seed}", "--no-color"]
-    url = f"{service.served.url}/openapi.json"
-    result = subprocess.run(
-        [*command, *options, *more, "--continue-on-failure", url],
-        cwd=folder,
-        env=os.environ | {"SCHEMATHESIS_HOOKS": HOOKS.stem, "PYTHONPATH": str(HOOKS.parent)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 class MemoryMeter:
@@ -90,7 +53,7 @@ def test_requests_made_from_the_description_find_no_fault_and_no_leak(
         seed = 0
         while meter.requests < enough:
             for configuration in (WITHOUT_NUL, WITH_NUL):
-                fuzz(service, tmp_path, configuration, examples=examples, seed=seed)
+                fuzz(service.served.url, tmp_path, configuration, examples=examples, seed=seed)
             seed += 1
     warm_bytes, final_bytes = meter.bytes, service.memory()
     assert warm_bytes is not None

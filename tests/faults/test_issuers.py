@@ -12,10 +12,10 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from tests.faults.fuzzing import fuzz
 from tests.faults.issuers import Issuer, forged, issuing, new_key
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.faults.production import Production, Service
-from tests.faults.test_fuzzing import fuzz
 from tests.support.figures import figure
 from tests.support.serving import sql
 
@@ -209,7 +209,7 @@ def test_requests_made_from_the_description_find_nothing_open(
         url = server.url("service")
         with guarded.serve(url, tmp_path, settings, app="guarded:app") as service:
             examples = 100 if full else 10
-            fuzz(service, tmp_path, headers + CLOSED, CHECKS, examples=examples, seed=1)
+            fuzz(service.served.url, tmp_path, headers + CLOSED, CHECKS, examples=examples, seed=1)
             lines = [line for line in service.log if line["event"] == "request"]
         statuses[who] = {
             route: sorted({line["status"] for line in lines if line["route"] == route})

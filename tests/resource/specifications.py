@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from fleet.resource import names
+from fleet.resource.kept import keeping, path_of
 from fleet.resource.project import Project
 from fleet.resource.reading import read
-from fleet.resource.record import RECORD, recording
-from fleet.resource.writing import files, write
+from fleet.resource.record import RECORD, Recorded, recording
+from fleet.resource.writing import files, own_files, write
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,17 @@ class Asked:
     fields: str
     plural: str = ""
     under: str = ""
+    sort: str = ""
+    without: str = ""
+
+    @property
+    def many(self) -> str:
+        return self.plural or names.plural(self.name)
+
+    @property
+    def recorded(self) -> Recorded:
+        asked = {name: value for name, value in vars(self).items() if name != "name"}
+        return Recorded.model_validate(asked)
 
 
 WALK = [
@@ -73,7 +86,9 @@ ALL = [
 def add(project: Project, asked: Asked) -> list[str]:
     """Write a resource without its migration; the paths of its files."""
     fresh = Project(project.folder)
-    resource = read(fresh, asked.name, asked.fields, plural=asked.plural, under=asked.under)
+    known = asked.recorded
+    resource = read(fresh, asked.name, known)
     texts = files(fresh, resource)
-    write(fresh, texts | {RECORD: recording(fresh, resource, asked.fields)})
+    record = {RECORD: recording(fresh, resource, known)}
+    write(fresh, {**texts, **record, path_of(asked.name): keeping(own_files(texts))})
     return list(texts)

@@ -1,14 +1,17 @@
 """A field is added to a resource by a second run: edits are kept, and conflicts are told."""
 
 import shutil
+from importlib.metadata import version
 
 import pytest
 
 from fleet.errors import FleetError
 from fleet.resource.changing import Changed, change
+from fleet.resource.kept import keeping, path_of
 from fleet.resource.project import Project
 from fleet.resource.record import RECORD, recorded
 from fleet.resource.writing import write
+from fleet.resource.written import routes_tests, service
 from tests.resource.conftest import Command
 from tests.resource.specifications import Asked, add
 
@@ -90,7 +93,10 @@ def test_what_was_deleted_stays_so(lamps: Project) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (FIELDS, "lamps have these fields already."),
+        (
+            FIELDS,
+            f"lamps are as this version writes them, with '{FIELDS}': give these, and one more.",
+        ),
         (f"{FIELDS}, a:int", "Rows that are there have no a: write `?` or a default."),
         ("number:str(20) unique", 'The field "status" is there, and goes by hand alone.'),
         (MORE.replace("20", "30"), '"number" is there already, as another: change it by hand.'),
@@ -119,6 +125,73 @@ def test_what_a_table_with_rows_does_not_take_at_once_is_refused(
     assert str(found.value) == sentence
 
 
+@pytest.fixture
+def mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer generator, which writes another sentence for what is not found."""
+    there, mended = "There is no $One_", "Nobody knows a $One_"
+    monkeypatch.setattr(service, "TOP", service.TOP.replace(there, mended))
+    tests = routes_tests.DELETED.replace(there, mended)
+    monkeypatch.setattr(routes_tests, "DELETED", tests)
+
+
+def test_a_newer_generator_brings_what_it_mends_to_what_an_older_one_wrote(
+    lamps: Project, mended: None, resource: Command
+) -> None:
+    call = "    return await create(session, Lamp, data.model_dump())\n"
+    edit(lamps, "app/lamps/service.py", call, f"    check(data)\n{call}")
+
+    first = resource(lamps.folder, "--name", "lamp")
+    second = resource(lamps.folder, "--name", "lamp")
+
+    assert first == (
+        0,
+        "Merged what is new into 2 files of lamps.\n"
+        "Read:   git diff, and the migration\nThen:   make migrate format check test\n",
+    )
+    text = lamps.text("app/lamps/service.py")
+    assert 'NotFoundError(f"Nobody knows a lamp {lamp_id}.")' in text
+    assert f"    check(data)\n{call}" in text
+    assert "Nobody knows a lamp" in lamps.text("tests/lamps/test_routes.py")
+    sentence = f"lamps are as this version writes them, with '{FIELDS}'"
+    assert second == (1, f"fleet: {sentence}: give these, and one more.\n")
+
+
+def test_what_a_newer_generator_mends_and_somebody_edited_is_a_conflict(
+    lamps: Project, mended: None, resource: Command
+) -> None:
+    edit(lamps, "app/lamps/service.py", "There is no lamp", "Where is the lamp")
+
+    code, said = resource(lamps.folder, "--name", "lamp", "--fields", FIELDS)
+
+    assert code == 2
+    assert "app/lamps/service.py: changed here and by this, in the same lines\n" in said
+    assert "<<<<<<< yours\n" in lamps.text("app/lamps/service.py")
+
+
+def test_a_field_is_added_where_nobody_kept_what_was_written(lamps: Project, mended: None) -> None:
+    (lamps.folder / path_of("lamp")).unlink()
+
+    found = changed(lamps, MORE)
+
+    assert found.conflicts == []
+    assert "note: Mapped[str | None]" in lamps.text("app/lamps/models.py")
+    assert "There is no lamp" in lamps.text("app/lamps/service.py")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK", bytes(1000), keeping({"a": "b"})[:-30], keeping({"a": "b" * 2**23})],
+    ids=["empty", "two letters", "zeros", "cut off", "large"],
+)
+def test_a_file_of_what_was_written_that_is_not_valid_is_a_sentence(
+    lamps: Project, content: bytes
+) -> None:
+    (lamps.folder / path_of("lamp")).write_bytes(content)
+
+    with pytest.raises(FleetError, match=r"^\.template-resources/lamp\.zip cannot be read: "):
+        changed(lamps, MORE)
+
+
 def test_a_resource_that_was_removed_can_be_written_again(
     lamps: Project, resource: Command
 ) -> None:
@@ -136,20 +209,28 @@ def test_a_resource_that_was_removed_can_be_written_again(
 def test_the_place_of_a_resource_does_not_change(lamps: Project, resource: Command) -> None:
     code, said = resource(lamps.folder, "--name", "lamp", "--fields", MORE, "--plural", "lights")
 
-    assert (code, said) == (1, "fleet: lamp is there already: plural and under stay as they are.\n")
+    assert (code, said) == (1, "fleet: lamp is there already: only fields can be added to it.\n")
 
 
 def test_the_record_has_what_was_asked_for(lamps: Project) -> None:
     add(lamps, Asked("person", 'name:str(9)="a b"'))
-    add(lamps, Asked("child", "size:int", under="people"))
+    add(lamps, Asked("child", "size:int", under="people", sort="-size", without="etag"))
 
     found = recorded(Project(lamps.folder))
 
-    assert {name: (each.plural, each.fields, each.under) for name, each in found.items()} == {
-        "child": ("children", "size:int", "people"),
-        "lamp": ("lamps", FIELDS, ""),
-        "person": ("people", 'name:str(9)="a b"', ""),
-    }
+    assert {name: each.model_dump(exclude_defaults=True) for name, each in found.items()} == {
+        "child": {
+            "fields": "size:int", "plural": "children", "under": "people", "sort": "-size",
+            "without": "etag", "version": version("fastapi-postgres-template"),
+        },
+        "lamp": {
+            "fields": FIELDS, "plural": "lamps", "version": version("fastapi-postgres-template"),
+        },
+        "person": {
+            "fields": 'name:str(9)="a b"', "plural": "people",
+            "version": version("fastapi-postgres-template"),
+        },
+    }  # fmt: skip
     assert lamps.text(RECORD).startswith("# What `make resource` wrote")
 
 

@@ -6,6 +6,7 @@ from fleet.resource.grammar import parse
 from fleet.resource.mistakes import FieldsError
 from fleet.resource.project import Project
 from fleet.resource.reading import read
+from fleet.resource.record import Recorded
 
 MANY = "1" * 5000
 GRAMMAR = [
@@ -141,7 +142,7 @@ def test_a_mistake_is_a_sentence_and_a_place(
     plain: Project, fields: str, sentence: str, at: str
 ) -> None:
     with pytest.raises(FieldsError) as found:
-        read(plain, "lamp", fields)
+        read(plain, "lamp", Recorded(fields=fields))
 
     mistake = found.value
     assert str(mistake) == sentence

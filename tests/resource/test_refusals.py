@@ -11,6 +11,7 @@ import pytest
 from fleet.errors import FleetError
 from fleet.resource.project import Project
 from fleet.resource.reading import read
+from fleet.resource.record import Recorded
 from fleet.resource.words import RESERVED
 from fleet.resource.writing import files, write
 from tests.resource.conftest import Command
@@ -56,6 +57,17 @@ NAMES = [
      " another name."),
     ({"name": "lamp", "under": "items", "fields": "item:ref(items)"}, '"item_id" is the parent of'
      " --under: no field can be called that."),
+    ({"name": "lamp", "sort": "size"}, 'Lists cannot be sorted by "size": write created_at or a.'),
+    ({"name": "lamp", "sort": "-b", "fields": "a:int, b:int?"}, 'Lists cannot be sorted by "b":'
+     " write created_at or a."),
+    ({"name": "lamp", "sort": "status", "fields": "a:int, status:enum(a,b)"}, "Lists cannot be"
+     ' sorted by "status": write created_at or a.'),
+    ({"name": "lamp", "sort": "b", "fields": "a:int, b:int secret"}, "Lists cannot be sorted by b,"
+     " which is secret."),
+    ({"name": "lamp", "sort": "--a"}, 'Lists cannot be sorted by "-a": did you mean a?'),
+    ({"name": "lamp", "without": "etags"}, 'A resource cannot be without "etags": did you mean'
+     " etag?"),
+    ({"name": "by_a", "sort": "a"}, 'Two things would be called "ByA": choose another name.'),
     ({"name": "l" * 46}, f"The name {'l' * 46}_created_at_id_idx would have 64 bytes, and Postgres"
      " keeps 63: choose shorter names."),
     ({"name": "lamp", "fields": f"{'a' * 55}:int"}, f"The name lamp_{'a' * 55}_check would have 66"
@@ -73,10 +85,8 @@ def test_what_cannot_work_is_refused_by_a_sentence(
     assert str(found.value) == sentence
 
 
-def add(
-    project: Project, *, name: str, fields: str = "a:int", plural: str = "", under: str = ""
-) -> dict[str, str]:
-    return files(project, read(project, name, fields, plural=plural, under=under))
+def add(project: Project, *, name: str, fields: str = "a:int", **asked: str) -> dict[str, str]:
+    return files(project, read(project, name, Recorded(fields=fields, **asked)))
 
 
 @pytest.mark.parametrize("word", keyword.kwlist)
@@ -90,7 +100,7 @@ def test_a_word_of_sql_names_a_resource_and_a_field_unless_it_is_python_s(plain:
     refused = []
     for word in sorted(RESERVED):
         try:
-            read(plain, word, f"{word}:int(1,9)")
+            read(plain, word, Recorded(fields=f"{word}:int(1,9)"))
         except FleetError as error:
             refused.append(str(error))
 
@@ -110,7 +120,7 @@ def test_text_at_random_is_read_or_refused_by_a_sentence(plain: Project) -> None
                 [*'(),:?= "\n\0\u202e\ud800é', "unique", "int", "999999999999", "{}", "id"]
             )
         try:
-            read(plain, "lamp", "".join(text))
+            read(plain, "lamp", Recorded(fields="".join(text)))
             outcomes.add("read")
         except FleetError:
             outcomes.add("refused")

@@ -12,7 +12,9 @@ from fleet.resource.changing import change
 from fleet.resource.project import Project
 from fleet.resource.record import recorded
 from fleet.resource.writing import write
-from tests.resource.specifications import ALL, WALK, Asked, add
+from tests.resource import pairwise
+from tests.resource.filling import fill
+from tests.resource.specifications import ALL, WALK, Asked
 from tests.support import mutations, services
 from tests.support.mutations import Mutation
 from tests.support.services import Environment
@@ -27,22 +29,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "mutation" in metafunc.fixturenames:
         chosen = ALWAYS + FULL if full else ALWAYS
         metafunc.parametrize("mutation", chosen, ids=lambda mutation: mutation.name)
-    if "asked" in metafunc.fixturenames:
-        metafunc.parametrize("asked", [ALL] if full else [WALK], ids=lambda asked: str(len(asked)))
+    if "which" in metafunc.fixturenames:
+        everything = ["all that there is", *pairwise.SERVICES]
+        metafunc.parametrize("which", everything if full else ["the walk"])
 
 
-def fill(service: Path, environment: Environment, asked: list[Asked]) -> Path:
-    shutil.copy2(environment.lock, service)
-    services.commit(service, "Start from the template")
-    for one in asked:
-        add(Project(service), one)
-    environment.run(service, "make", "migration", "m=create all")
-    return service
+@pytest.fixture
+def asked(which: str, plain: Project) -> list[Asked]:
+    named = {"the walk": WALK, "all that there is": ALL}
+    return named[which] if which in named else pairwise.resources(plain)[which]
 
 
 def test_a_service_with_resources_passes_its_checks_and_its_tests(
-    service: Path, environment: Environment, asked: list[Asked], full: bool
+    which: str,
+    asked: list[Asked],
+    render: Callable[..., Path],
+    environment: Environment,
+    tmp_path: Path,
+    full: bool,
 ) -> None:
+    """In the full size sixty: `pairwise` says what meets in them."""
+    service = shutil.copytree(render(**pairwise.SERVICES.get(which, {})), tmp_path / "my-service")
     fill(service, environment, asked)
     new = [f"tests/{folder.parent.name}" for folder in service.glob("app/*/routes.py")]
     selected = [] if full else [f"ARGS={' '.join(new)} tests/test_migrations.py tests/test_main.py"]

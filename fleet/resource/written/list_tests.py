@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,8 +24,7 @@ from app.$many.models import $One
 from $module import $names
 
 INDEXES = text("SELECT indexdef FROM pg_indexes WHERE tablename = :table")
-MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
-'''
+$moment'''
 PAGES = """
 
 async def list_ids(client: AsyncClient, url: str, **parameters: Any) -> list[str]:
@@ -32,8 +32,8 @@ async def list_ids(client: AsyncClient, url: str, **parameters: Any) -> list[str
     return [$one["id"] for $one in response.json()["items"]]
 
 
-async def test_${many}_are_listed_oldest_first_page_by_page(client: AsyncClient) -> None:
-$setup    created = [await create_$one($given) for _ in range(5)]
+async def test_${many}_are_listed_${ordered}_page_by_page(client: AsyncClient) -> None:
+$setup$created
 
     pages: list[list[str]] = []
     cursor: str | None = ""
@@ -43,20 +43,19 @@ $setup    created = [await create_$one($given) for _ in range(5)]
         pages.append([$one["id"] for $one in page["items"]])
         cursor = page["next"]
 
-    ids = [$one["id"] for $one in created]
+    ids = [$one["id"] for $one in $in_order]
     assert pages == [ids[:2], ids[2:4], ids[4:]]
+"""
+SAME = """
 
-
-async def test_${many}_of_the_same_moment_are_listed_by_id_page_by_page(
+async def test_${many}_of_the_same_${column}_are_listed_by_id_page_by_page(
     client: AsyncClient, database: Database
 ) -> None:
 $setup    ids = [uuid.UUID(int=number) for number in (3, 1, 2)]
-    created = [await create_$one($given) for _ in ids]
-    async with database.session() as session:
+$same    async with database.session() as session:
         for $one, id_ in zip(created, ids, strict=True):
             row = update($One).where($One.id == uuid.UUID($one["id"]))
-            values = {"id": id_, "created_at": MOMENT, "version": $One.version + 1}
-            await session.execute(row.values(values))
+            await session.execute(row.values($values))
         # Or the index alone would bring them in order.
         await session.execute(text("SET LOCAL enable_indexscan = off"))
         await session.execute(text("SET LOCAL enable_indexonlyscan = off"))
@@ -69,9 +68,10 @@ $setup    ids = [uuid.UUID(int=number) for number in (3, 1, 2)]
         listed += [$one["id"] for $one in page["items"]]
         query["after"] = page["next"] or ""
 
-    assert listed == [str(id_) for id_ in sorted(ids)]
+    assert listed == [str(id_) for id_ in sorted(ids$reverse)]
     assert page["next"] is None
-
+"""
+PAGE = """
 
 async def test_a_page_that_is_just_full_is_the_last(client: AsyncClient) -> None:
 $setup    for _ in range(2):
@@ -161,17 +161,23 @@ def list_tests(resource: Resource) -> str:
     parts = {
         HEADER: True,
         PAGES: True,
+        SAME: not (resource.sorted_by and "unique" in resource.sorted_by.options),
+        PAGE: True,
         LARGE: resource.large,
         FILTERS: _filters(resource),
         SEARCHES: resource.searches,
     }
     source = "".join(part for part, wanted in parts.items() if wanted)
-    words = words_of(resource) | {
-        "filters": ", ".join(f'"{name}"' for name in _filters(resource)),
-        "searches": ", ".join(f'"{field.name}"' for field in resource.searches),
-        "large": ", ".join(f'"{field.name}"' for field in resource.large),
-        "indexes": ", ".join(f'"{columns}"' for columns in _indexes(resource)),
-    }
+    words = (
+        words_of(resource)
+        | _order(resource)
+        | {
+            "filters": ", ".join(f'"{name}"' for name in _filters(resource)),
+            "searches": ", ".join(f'"{field.name}"' for field in resource.searches),
+            "large": ", ".join(f'"{field.name}"' for field in resource.large),
+            "indexes": ", ".join(f'"{columns}"' for columns in _indexes(resource)),
+        }
+    )
     return Template(source).substitute(words)
 
 
@@ -182,10 +188,46 @@ def _filters(resource: Resource) -> list[str]:
 def _indexes(resource: Resource) -> list[str]:
     parent = f"{resource.parent.singular}_id, " if resource.parent else ""
     unique = [field.name for field in resource.unique]
-    filters = [
-        f"{field.name}, created_at, id"
-        for field in resource.filters
-        if not (field.is_reference and field.name in unique)
-    ]
+    order = f"{resource.order.column}, id"
+    filters = [f"{name}, {order}" for name in resource.indexed]
     searches = [f"{field.name} text_pattern_ops" for field in resource.searches]
-    return ["id", f"{parent}created_at, id", *unique, *filters, *searches]
+    return ["id", f"{parent}{order}", *unique, *filters, *searches]
+
+
+def _order(resource: Resource) -> dict[str, str]:
+    """How tests make rows in another order than that of the list, and what they expect then."""
+    one, order, last = resource.singular, resource.order, resource.order.descending
+    field = resource.sorted_by
+    values = ['"id": id_']
+    given = words_of(resource)["given"]
+    if not field:
+        values.append('"created_at": MOMENT')
+        created = f"    created = [await create_{one}({given}) for _ in range(5)]\n"
+        same, expected = created.replace("range(5)", "ids"), "created[::-1]" if last else "created"
+    else:
+        make, name = f"await create_{one}({given}, **", field.name
+        created = (
+            f"    bodies = [{words_of(resource)['body']} for _ in range(5)]\n"
+            f"    created = [{make}bodies[place]) for place in (3, 0, 4, 1, 2)]\n"
+        )
+        same = (
+            f"    first = await create_{one}({given})\n"
+            f'    same = {{"{name}": first["{name}"]}}\n'
+            f"    created = [first, *[{make}same) for _ in ids[1:]]]\n"
+        )
+        value = f'each["{name}"]'
+        value = f"Decimal({value})" if field.kind.python == "Decimal" else value
+        reverse = ", reverse=True" if last else ""
+        expected = f"sorted(created, key=lambda each: {value}{reverse})"
+    if resource.has_etag:
+        values.append(f'"version": {resource.python}.version + 1')
+    return {
+        "ordered": str(order).replace(",", "").replace(" ", "_"),
+        "column": order.column if field else "moment",
+        "created": created,
+        "in_order": expected,
+        "same": same,
+        "values": f"{{{', '.join(values)}}}",
+        "reverse": ", reverse=True" if last else "",
+        "moment": "" if field else "MOMENT = datetime(2026, 1, 1, tzinfo=UTC)\n",
+    }

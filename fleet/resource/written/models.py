@@ -32,6 +32,7 @@ def _values(enum: type[StrEnum]) -> list[str]:
 def models(resource: Resource) -> str:
     enums = [field for field in resource.fields if field.values]
     others = {field.other for field in resource.references} | {resource.parent}
+    versions = "VersionMixin, " if resource.has_etag else ""
     imports = sorted(
         f"from app.{other.plural}.models import {other.python}\n" for other in others if other
     )
@@ -41,7 +42,7 @@ def models(resource: Resource) -> str:
             *imports,
             *map(_enum, enums),
             VALUES if enums else "",
-            f"\n\nclass {resource.python}(VersionMixin, RecordMixin, Base):\n",
+            f"\n\nclass {resource.python}({versions}RecordMixin, Base):\n",
             f'    __tablename__ = "{resource.singular}"\n\n',
             *([_parent(resource)] if resource.parent else []),
             *(_column(resource, field) for field in resource.fields),
@@ -76,14 +77,10 @@ def _column(resource: Resource, field: Field) -> str:
 
 
 def _arguments(resource: Resource) -> list[str]:
-    order = '"created_at", "id"'
-    if resource.parent:
-        order = f'"{resource.parent.singular}_id", {order}'
-    lines = [f"        Index(None, {order}),  # the order of the list\n"]
-    for field in resource.filters:
-        if field.is_reference and "unique" in field.options:
-            continue  # the index of the constraint serves it
-        lines.append(f'        Index(None, "{field.name}", "created_at", "id"),\n')
+    order = f'"{resource.order.column}", "id"'
+    first = f'"{resource.parent.singular}_id", ' if resource.parent else ""
+    lines = [f"        Index(None, {first}{order}),  # the order of the list\n"]
+    lines += [f'        Index(None, "{name}", {order}),\n' for name in resource.indexed]
     for field in resource.searches:
         lines += [
             "        # Serves `LIKE 'prefix%'`, as no other index does.\n",

@@ -53,6 +53,17 @@ $setup    other = await create_$one($given)
     assert $one["$name"] == other["id"]
     assert [each["id"] for each in listed] == [$one["id"]]
 """
+ALONE = """
+
+async def test_${a_one_}_is_the_only_one_of_another_by_its_$name(client: AsyncClient) -> None:
+$setup    other = await create_$one($given)
+    await create_$one($given, $name=other["id"])
+
+    response = await client.post($url, json=$body | {"$name": other["id"]})
+
+    assert response.status_code == 409
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/body/$name"]
+"""
 UNDER = """
 
 async def test_${a_parent_}_that_is_missing_has_no_${many}(client: AsyncClient) -> None:
@@ -190,4 +201,5 @@ def _deleted(resource: Resource, other: Other, given: str) -> str:
 
 
 def _itself(resource: Resource, field: Field) -> str:
-    return _filled(resource, ITSELF, name=field.name)
+    alone = ALONE if "unique" in field.options else ""
+    return _filled(resource, ITSELF + alone, name=field.name)

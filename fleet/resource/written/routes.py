@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
 from app.core.auth import requires
@@ -21,26 +21,25 @@ from app.core.conditional import IfMatch, IfNoneMatch, tagged
 from app.core.database import ReadSessionDep, SessionDep
 from app.core.errors import problems
 from app.core.idempotency import idempotent
-from app.core.pagination import After, Limit, Page, PageRead
+from app.core.pagination import ${imported_after}Limit, Page, PageRead, cursor_of
 from app.core.schemas import Line, Name, Text
 from app.$many import service
 from app.$many.models import $models
 from app.$many.schemas import ${One}Create, ${One}Read, ${One}Summary, ${One}Update
 $aliases
-router = APIRouter(prefix="$path")
+${after}router = APIRouter(prefix="$path")
 '''
 ROUTES = '''
 
 @router.get("/{${one}_id}", ${reads}response_model=${One}Read, responses=problems(404))
 async def get_$one(
-    session: ReadSessionDep, ${takes}${one}_id: uuid.UUID, response: Response,
-    seen: IfNoneMatch = None
+    session: ReadSessionDep, ${takes}${one}_id: uuid.UUID$get_takes
 ) -> $One:
     """Get one $One_."""
-    return tagged(await service.get_$one(session, ${gives}${one}_id), response, seen)
+    return $got
 
 
-@idempotent(router).post(
+${router}.post(
     "", ${writes}response_model=${One}Read, status_code=201, responses=problems($created)
 )
 async def create_$one(
@@ -49,31 +48,25 @@ async def create_$one(
     """Create $a_one.${taken}"""
     $one = await service.create_$one(session, ${gives}data)
     response.headers["Location"] = request.url_for("get_$one", ${names}${one}_id=$one.id).path
-    return tagged($one, response)
+    return $made
 
 
 @router.patch(
     "/{${one}_id}", ${writes}response_model=${One}Read, responses=problems($updated)
 )
 async def update_$one($noqa
-    session: SessionDep,
-    ${takes}${one}_id: uuid.UUID,
-    data: ${One}Update,
-    response: Response,
-    seen: IfMatch = None,
+    session: SessionDep, ${takes}${one}_id: uuid.UUID, data: ${One}Update$update_takes
 ) -> $One:
     """Change what is given; what is left out stays as it is."""
-    return tagged(
-        await service.update_$one(session, ${gives}${one}_id, data, versions=seen), response
-    )
+    return $changed
 
 
 @router.delete("/{${one}_id}", ${writes}status_code=204, responses=problems($deleted))
 async def delete_$one(
-    session: SessionDep, ${takes}${one}_id: uuid.UUID, seen: IfMatch = None
+    session: SessionDep, ${takes}${one}_id: uuid.UUID$delete_takes
 ) -> None:
     """Delete $a_one."""
-    await service.delete_$one(session, ${gives}${one}_id, versions=seen)
+    await service.delete_$one(session, ${gives}${one}_id$versions)
 '''
 NOQA = "  # noqa: PLR0913, PLR0917  # one for each part of the request"
 
@@ -93,9 +86,39 @@ def routes(resource: Resource) -> str:
         "updated": "404, 409",
         "deleted": "404, 409",
         "taken": _taken(resource.unique),
-        "noqa": NOQA if parent else "",
+        "noqa": NOQA if parent and resource.has_etag else "",
+        "imported_after": "After, " if resource.order.is_by_time else "",
+        "after": _after(resource),
+        "router": "@idempotent(router)" if resource.is_idempotent else "@router",
+        **_conditional(resource, f"{parent}, " if parent else ""),
     }
     return Template(HEADER + _list(resource) + ROUTES).substitute(words)
+
+
+def _conditional(resource: Resource, gives: str) -> dict[str, str]:
+    """What ETags bring: parameters, and what becomes of the answers."""
+    one, etag = resource.singular, resource.has_etag
+    got = f"await service.get_{one}(session, {gives}{one}_id)"
+    versions = ", versions=seen" if etag else ""
+    changed = f"await service.update_{one}(session, {gives}{one}_id, data{versions})"
+    takes = ", response: Response, seen: {} = None" if etag else ""
+    return {
+        "get_takes": takes.format("IfNoneMatch"),
+        "got": f"tagged({got}, response, seen)" if etag else got,
+        "made": f"tagged({one}, response)" if etag else one,
+        "update_takes": takes.format("IfMatch"),
+        "changed": f"tagged({changed}, response)" if etag else changed,
+        "delete_takes": ", seen: IfMatch = None" if etag else "",
+        "versions": versions,
+    }
+
+
+def _after(resource: Resource) -> str:
+    """The cursor of an order of its own."""
+    if resource.order.is_by_time:
+        return ""
+    key = f"service.{resource.order.key}"
+    return f"After = Annotated[{key} | None, Depends(cursor_of({key}))]\n\n"
 
 
 def _aliases(resource: Resource) -> str:
@@ -127,7 +150,7 @@ def _list(resource: Resource) -> str:
         f"async def list_$many({note}\n"
         "    session: ReadSessionDep,\n    ${takes}after: After,\n    limit: Limit = 20,\n"
         f"{''.join(parameters)}) -> Page[$One]:\n"
-        '    """List $Many_, oldest first, a page at a time."""\n'
+        f'    """List $Many_, {resource.order}, a page at a time."""\n'
         f"    return await service.list_$many(session, ${{gives}}limit=limit, after=after{given})\n"
     )
 

@@ -226,8 +226,8 @@ def routes_tests(resource: Resource) -> str:
         NULLABLE: _nullable(resource),
         IMMUTABLE: len(resource.mutable) < len(resource.fields),
         DELETED: True,
-        UNIQUE: resource.unique,
-        TAKEN: [field for field in resource.unique if field.is_mutable],
+        UNIQUE: _unique(resource),
+        TAKEN: [field for field in _unique(resource) if field.is_mutable],
     }
     source = "".join(part for part, wanted in parts.items() if wanted)
     return Template(source).substitute(words_of(resource) | _words(resource))
@@ -272,9 +272,14 @@ def _words(resource: Resource) -> dict[str, str]:
         "nullable": _quoted(_nullable(resource)),
         "null": _null(secrets),
         "constants": _constants(immutable, secrets),
-        "unique": _quoted(resource.unique),
-        "unique_mutable": _quoted(field for field in resource.unique if field.is_mutable),
+        "unique": _quoted(_unique(resource)),
+        "unique_mutable": _quoted(field for field in _unique(resource) if field.is_mutable),
     }
+
+
+def _unique(resource: Resource) -> list[Field]:
+    """What examples have a value of: a reference to itself is null in them."""
+    return [field for field in resource.unique if not field.is_itself]
 
 
 def _nullable(resource: Resource) -> list[Field]:

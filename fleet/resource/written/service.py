@@ -13,13 +13,16 @@ Nothing here knows about HTTP; nothing here commits.
 import uuid
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
+from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.core.errors import NotFoundError
 from app.core.pagination import Cursor, Listing, Page
+from app.core.schemas import Name
 from app.core.writes import Versions, change, check_version, create
 from app.$many.models import $One
 from app.$many.schemas import ${One}Create, ${One}Update
@@ -40,19 +43,16 @@ async def create_$one(session: AsyncSession, data: ${One}Create) -> $One:
 
 
 async def update_$one(
-    session: AsyncSession, ${one}_id: uuid.UUID, data: ${One}Update, *, versions: Versions = None
+    session: AsyncSession, ${one}_id: uuid.UUID, data: ${One}Update$versions
 ) -> $One:
     values = data.model_dump(exclude_unset=True)
-    $one = await change(session, $One, ${one}_id, values, versions=versions)
+    $one = await change(session, $One, ${one}_id, values$its_versions)
     return $one or await get_$one(session, ${one}_id)  # which raises
 
 
-async def delete_$one(
-    session: AsyncSession, ${one}_id: uuid.UUID, *, versions: Versions = None
-) -> None:
+async def delete_$one(session: AsyncSession, ${one}_id: uuid.UUID$versions) -> None:
     $one = await get_$one(session, ${one}_id, for_update=True)
-    check_version($one, versions)
-    await session.delete($one)
+$check    await session.delete($one)
 """
 NESTED = """
 
@@ -81,26 +81,19 @@ async def update_$one(
     session: AsyncSession,
     ${parent}_id: uuid.UUID,
     ${one}_id: uuid.UUID,
-    data: ${One}Update,
-    *,
-    versions: Versions = None,
+    data: ${One}Update$versions
 ) -> $One:
     await get_$one(session, ${parent}_id, ${one}_id)
     values = data.model_dump(exclude_unset=True)
-    $one = await change(session, $One, ${one}_id, values, versions=versions)
+    $one = await change(session, $One, ${one}_id, values$its_versions)
     return $one or await get_$one(session, ${parent}_id, ${one}_id)  # which raises
 
 
 async def delete_$one(
-    session: AsyncSession,
-    ${parent}_id: uuid.UUID,
-    ${one}_id: uuid.UUID,
-    *,
-    versions: Versions = None,
+    session: AsyncSession, ${parent}_id: uuid.UUID, ${one}_id: uuid.UUID$versions
 ) -> None:
     $one = await get_$one(session, ${parent}_id, ${one}_id, for_update=True)
-    check_version($one, versions)
-    await session.delete($one)
+$check    await session.delete($one)
 """
 
 
@@ -113,8 +106,18 @@ def service(resource: Resource) -> str:
     if classes:
         imports += f"from app.{resource.plural}.models import {', '.join(classes)}\n"
     rest = NESTED if resource.parent else TOP
+    if resource.sorted_by and resource.sorted_by.alias:
+        imports += f"from app.{resource.plural}.schemas import {resource.sorted_by.alias}\n"
     source = HEADER + imports + _listing(resource) + _list(resource) + rest
-    return Template(source).substitute(resource.words)
+    etag = resource.has_etag
+    return Template(source).substitute(
+        resource.words,
+        versions=", *, versions: Versions = None" if etag else "",
+        its_versions=", versions=versions" if etag else "",
+        check="    check_version($one, versions)\n".replace("$one", resource.singular)
+        if etag
+        else "",
+    )
 
 
 def _listing(resource: Resource) -> str:
@@ -124,7 +127,20 @@ def _listing(resource: Resource) -> str:
         large = [field.name for field in resource.large]
         deferred = ", ".join(f"defer($One.{name}, raiseload=True)" for name in large)
         lines, rows = f"\nSUMMARIES = select($One).options({deferred})\n", "SUMMARIES"
-    return f"{lines}OLDEST_FIRST = Listing({rows}, Cursor, $One.created_at, $One.id)\n"
+    order = resource.order
+    last = ", descending=True" if order.descending else ""
+    columns = f"$One.{order.column}, $One.id{last}"
+    return f"{_key(resource)}{lines}{order.listing} = Listing({rows}, {order.key}, {columns})\n"
+
+
+def _key(resource: Resource) -> str:
+    """The class of a row's place in an order of its own."""
+    if not (field := resource.sorted_by):
+        return ""
+    return (
+        f'\n\nclass {resource.order.key}(NamedTuple):\n    """A place in a list."""\n\n'
+        f"    {field.name}: {field.taken}\n    id: uuid.UUID\n\n"
+    )
 
 
 def filter_arguments(resource: Resource) -> list[tuple[str, str, str]]:
@@ -145,7 +161,7 @@ def _list(resource: Resource) -> str:
     conditions = [f"$One.{parent_id} == {parent_id}" for parent_id in _parent_id(resource)]
     where = _where(resource, conditions)
     starred = "*where, " if where else "".join(f"{each}, " for each in conditions)
-    call = f"OLDEST_FIRST.page(session, {starred}limit=limit, after=after)"
+    call = f"{resource.order.listing}.page(session, {starred}limit=limit, after=after)"
     answer = f"    return await {call}\n"
     if resource.parent:
         answer = (
@@ -156,8 +172,8 @@ def _list(resource: Resource) -> str:
         )
     return (
         f"\n\nasync def list_$many({note}\n    session: AsyncSession, {parent}*, limit: int,"
-        f" after: Cursor | None = None, {listed}\n) -> Page[$One]:\n"
-        f'    """$Many{without}, oldest first."""\n{where}{answer}'
+        f" after: {resource.order.key} | None = None, {listed}\n) -> Page[$One]:\n"
+        f'    """$Many{without}, {resource.order}."""\n{where}{answer}'
     )
 
 
