@@ -39,7 +39,8 @@ class Watch:
         async with self.engine.connect() as connection:
             patience = asyncio.create_task(self._be_patient())
             try:
-                return (await connection.execute(STATE)).one()
+                async with connection.begin():  # behind an old pooler its end may hang as well
+                    return (await connection.execute(STATE)).one()
             finally:
                 patience.cancel()
 

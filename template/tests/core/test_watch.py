@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.util import await_
 
 from app.core import watch
 from app.core.config import Settings
@@ -37,6 +39,19 @@ async def test_nobody_waits_for_a_server_that_gives_its_watch_no_answer(
         answer = await Watch(watching, 5, hosts.leave).ask()
 
     assert error.value.connection_invalidated
+    assert answer.is_standby is False
+
+
+async def test_a_server_that_hangs_at_the_end_of_the_question_is_left_too(
+    settings: Settings,
+) -> None:
+    left = asyncio.Event()
+
+    async with open_engine(settings, settings.postgres_url, pool_size=1) as engine:
+        hang = partial(asyncio.wait_for, timeout=5)
+        event.listen(engine.sync_engine, "rollback", lambda _: await_(hang(left.wait())))
+        answer = await Watch(engine, 0.1, left.set).ask()
+
     assert answer.is_standby is False
 
 

@@ -48,11 +48,12 @@ async def check(connection: Any, *, seconds: float) -> None:
     name = f"asked_{uuid4().hex}" if connection.prepared else ""
     wanted = (list(connection.wanted), list(connection.wanted.values()))
     try:
-        async with asyncio.timeout(seconds), connection.transaction():
+        async with asyncio.timeout(seconds):  # ROLLBACK included: `transaction()` would await it
+            await connection.execute("BEGIN;")
             question = await connection.prepare(LOST, name=name)
             lost = dict(await question.fetch(*wanted, name, connection.get_server_pid()))
-            if any(lost.values()):
-                await connection.execute(f"DEALLOCATE {name}")
+            forget = f"DEALLOCATE {name};" if any(lost.values()) else ""
+            await connection.execute(f"{forget}ROLLBACK;")
         if lost:
             raise NotReadyError(f"The pooler leaves the server with {', '.join(lost)}: {WAY_OUT}")
     except BaseException:

@@ -1,5 +1,6 @@
 """What is sent to a pooler, and asked. Here the server itself is in its place."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
 from app.core.database import ReadSessionDep, open_database
+from app.core.engine import LostConnectionError, open_engine
 from app.core.postgres.pooler import PooledConnection, name_refused
 from app.core.postgres.revisions import NotReadyError
 from app.core.postgres.sqlstate import sqlstate
@@ -107,6 +109,26 @@ async def test_limits_travel_with_begin(pooled: Settings, monkeypatch: pytest.Mo
     read_only = [f"{begin}{local}SET LOCAL transaction_read_only = 'on';", "ROLLBACK;"]
     assert read == ([] if prepared else read_only)
     assert sent == [f"{begin}{local}", "COMMIT;"]
+
+
+async def test_a_connection_is_given_up_in_time_where_the_server_hangs_between_two_answers(
+    pooled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = pooled.model_copy(update={"postgres_connect_timeout_seconds": 0.2})
+    execute = asyncpg.Connection.execute
+
+    async def hang(*_: Any, **__: Any) -> None:
+        await asyncio.sleep(10)
+
+    async def begin_alone(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
+        answers = execute if query.startswith("BEGIN") else hang
+        return await answers(self, query, *arguments, **options)
+
+    monkeypatch.setattr(PooledConnection, "prepare", hang)
+    monkeypatch.setattr(asyncpg.Connection, "execute", begin_alone)
+    async with asyncio.timeout(5), open_engine(impatient, impatient.postgres_url) as engine:
+        with pytest.raises(LostConnectionError):
+            await engine.connect()
 
 
 async def test_statements_have_names_only_where_the_pooler_tracks_them(pooled: Settings) -> None:
