@@ -62,10 +62,9 @@ def add_resource(
     if dry_run:
         _show(texts)
         return
-    write(project, {**texts, path_of(name): keeping(own_files(written))})
-    made = _migrate(f"create {resource.singular}")
+    undo = write(project, {**texts, path_of(name): keeping(own_files(written))})
+    _migrate(f"create {resource.singular}", undo)
     typer.echo(report(resource, texts))
-    _require_migration(made)
 
 
 def _with(asked: Recorded, fields: str) -> Recorded:
@@ -78,7 +77,7 @@ def _change(project: Project, name: str, known: Recorded, fields: str, dry_run: 
     if dry_run:
         _show(texts)
         return
-    write(project, {**texts, path_of(name): keeping(changed.written)})
+    undo = write(project, {**texts, path_of(name): keeping(changed.written)})
     models = f"app/{known.plural}/models.py"
     for path in changed.left_deleted:
         typer.echo(f"{path}: deleted here, and left so")
@@ -87,10 +86,10 @@ def _change(project: Project, name: str, known: Recorded, fields: str, dry_run: 
     if changed.conflicts:
         typer.echo(f'Resolve the conflicts, then: make migration m="change {name}"')
         raise typer.Exit(Exit.CONFLICTS)
-    made = models not in changed.texts or _migrate(f"change {name}")
+    if models in changed.texts:
+        _migrate(f"change {name}", undo)
     typer.echo(f"Merged what is new into {len(changed.texts)} files of {known.plural}.")
     typer.echo("Read:   git diff, and the migration\nThen:   make migrate format check test")
-    _require_migration(made)
 
 
 def _shown(reading: Callable[[], Result]) -> Result:
@@ -107,8 +106,8 @@ def _show(texts: dict[str, str]) -> None:
         typer.echo(f"# {path}\n\n{text}")
 
 
-def _migrate(what: str) -> bool:
-    """Whether the migration was written; if not, why is shown."""
+def _migrate(what: str, undo: Callable[[], None]) -> None:
+    """Let the service write the migration. If it cannot, nothing of it all stays."""
     made = subprocess.run(
         [*MIGRATION, f"m={what}"],
         stdout=subprocess.PIPE,
@@ -117,13 +116,9 @@ def _migrate(what: str) -> bool:
         check=False,
     )
     if made.returncode:
+        undo()
         typer.echo(made.stdout)
-    return not made.returncode
-
-
-def _require_migration(made: bool) -> None:
-    if not made:
-        typer.echo("But the migration could not be written. See above, and then: make migration")
+        typer.echo("The migration could not be written, for the reason above. Nothing was changed.")
         raise typer.Exit(Exit.CHECKS_FAILED)
 
 

@@ -44,7 +44,10 @@ class Project:
 
     @cached_property
     def answers(self) -> dict[str, Any]:
-        found = yaml.safe_load(self.text(ANSWERS_FILE))
+        try:
+            found = yaml.safe_load(self.text(ANSWERS_FILE))
+        except yaml.YAMLError as error:
+            raise FleetError(f"{ANSWERS_FILE} is not valid YAML.") from error
         return found if isinstance(found, dict) else {}
 
     @property
@@ -57,14 +60,14 @@ class Project:
         return {
             name: file.relative_to(self.folder).as_posix()
             for file in sorted(self.folder.glob("app/**/*.py"))
-            for name in NAMED.findall(file.read_text(encoding="utf-8"))
+            for name in NAMED.findall(self._text(file))
         }
 
     @cached_property
     def migrated(self) -> set[str]:
         """The names of tables, indexes, constraints and types that migrations have, and more."""
         files = (self.folder / "migrations/versions").glob("*.py")
-        return {name for file in files for name in re.findall(r'"(\w+)"', file.read_text())}
+        return {name for file in files for name in re.findall(r'"(\w+)"', self._text(file))}
 
     def text(self, path: str) -> str:
         """Raises FleetError for a file that is not there."""
@@ -89,12 +92,12 @@ class Project:
     @cached_property
     def resources(self) -> list[str]:
         found = self.folder.glob("app/*/models.py")
-        return sorted(file.parent.name for file in found if "__tablename__" in file.read_text())
+        return sorted(file.parent.name for file in found if "__tablename__" in self._text(file))
 
     @cached_property
     def routers(self) -> set[str]:
         """The names that `app/api.py` has."""
-        nodes = list(ast.walk(ast.parse(self.text("app/api.py"))))
+        nodes = list(ast.walk(self._tree("app/api.py")))
         imported = {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
         return imported | {node.id for node in nodes if isinstance(node, ast.Name)}
 
@@ -119,11 +122,17 @@ class Project:
             raise FleetError(f"{path} has no `async def {name}`: write it as the example has it.")
 
     def _classes(self, path: str) -> list[ast.ClassDef]:
+        return [node for node in self._tree(path).body if isinstance(node, ast.ClassDef)]
+
+    def _tree(self, path: str) -> ast.Module:
         try:
-            tree = ast.parse(self.text(path))
-        except SyntaxError as error:
-            raise FleetError(f"{path} is not valid Python: line {error.lineno}.") from error
-        return [node for node in tree.body if isinstance(node, ast.ClassDef)]
+            return ast.parse(self.text(path))
+        except (SyntaxError, ValueError) as error:  # ValueError: a NUL
+            place = f": line {error.lineno}" if isinstance(error, SyntaxError) else ""
+            raise FleetError(f"{path} is not valid Python{place}.") from error
+
+    def _text(self, file: Path) -> str:
+        return self.text(file.relative_to(self.folder).as_posix())
 
 
 def _table(node: ast.ClassDef) -> str:

@@ -82,6 +82,8 @@ def _plural(singular: str, plural: str) -> str:
     for name in (singular, plural or singular):
         if why := names.refused(name):
             raise FleetError(f'The name "{name}" {why}.')
+        if len(name) > names.LONGEST:
+            raise FleetError(f'The name "{name}" has more than {names.LONGEST} bytes.')
     if not plural and names.looks_plural(singular):
         raise FleetError(f'"{singular}" looks like a plural: name one of them, or give plural=.')
     many = plural or names.plural(singular)

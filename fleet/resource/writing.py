@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,8 +55,8 @@ def own_files(texts: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in texts.items() if path not in (API, SCOPES)}
 
 
-def write(project: Project, texts: Mapping[str, str | bytes]) -> None:
-    """Raises FleetError if a file cannot be written; then none is."""
+def write(project: Project, texts: Mapping[str, str | bytes]) -> Callable[[], None]:
+    """Write all, or nothing; what is returned undoes it. Raises FleetError."""
     for path in texts:
         if (project.folder / path).is_symlink():
             raise FleetError(f"{path} is a link, and nothing is written through it.")
@@ -63,6 +64,7 @@ def write(project: Project, texts: Mapping[str, str | bytes]) -> None:
     before = {path: (project.folder / path).read_bytes() for path in there}
     folders = {(project.folder / path).parent for path in texts}
     new = [folder for folder in folders if not folder.is_dir()]
+    undo = partial(_undo, project, [*texts], before, new)
     try:
         for folder in new:
             folder.mkdir()
@@ -70,8 +72,9 @@ def write(project: Project, texts: Mapping[str, str | bytes]) -> None:
             content = text.encode() if isinstance(text, str) else text
             (project.folder / path).write_bytes(content)
     except OSError as error:
-        _undo(project, texts, before, new)
+        undo()
         raise FleetError(f"{error.filename} cannot be written: {error.strerror}.") from error
+    return undo
 
 
 def _undo(
@@ -80,8 +83,8 @@ def _undo(
     for path in paths:
         if path in before:
             (project.folder / path).write_bytes(before[path])
-        else:
-            (project.folder / path).unlink(missing_ok=True)
+        elif (project.folder / path).is_file():
+            (project.folder / path).unlink()
     for folder in new:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -79,8 +79,17 @@ ALL = [
         "a:array(decimal(5,1),3), b:array(bool), c:array(datetime), d:array(text(9)),"
         " e:array(duration), f:array(float), g:array(bigint(0,9)), h:bool",
     ),
+    Asked(
+        "shipment",
+        "carrier:str(40) index, weight:decimal(8,3)=1, due:date unique, note:text?",
+        sort="-weight",
+        without="etag, idempotency",
+    ),
     Asked("many", ", ".join(f"field_{number}:int?" for number in range(50)), plural="many_of_them"),
 ]
+
+FAMILIES = [asked for asked in ALL if asked.name in ("secret", "person", "shipment")]
+"""Those of which each has something that the walk has not."""
 
 
 def add(project: Project, asked: Asked) -> list[str]:

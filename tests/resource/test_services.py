@@ -14,7 +14,7 @@ from fleet.resource.record import recorded
 from fleet.resource.writing import write
 from tests.resource import pairwise
 from tests.resource.filling import fill
-from tests.resource.specifications import ALL, WALK, Asked
+from tests.resource.specifications import ALL, FAMILIES, WALK, Asked
 from tests.support import mutations, services
 from tests.support.mutations import Mutation
 from tests.support.services import Environment
@@ -83,11 +83,11 @@ def test_a_field_that_is_added_has_its_migration_and_its_tests(
 def filled(
     render: Callable[..., Path], environment: Environment, shared: Shared, tmp_path: Path
 ) -> Path:
-    """A service of the test's own with customers, orders, their lines, and people."""
+    """A service of the test's own with a resource of each family."""
 
     def make(place: Path) -> None:
         service = Path(shutil.copytree(render(), place / "my-service"))
-        fill(service, environment, [*WALK, *ALL[7:9]])
+        fill(service, environment, [*WALK, *FAMILIES])
         environment.run(service, "make", "reset-db")
 
     place = shared.folder("service-with-resources", make)

@@ -61,7 +61,7 @@ async def get_$one(
     ${parent}_id: uuid.UUID,
     ${one}_id: uuid.UUID,
     *,
-    for_update: bool = False,
+    for_update: bool = False
 ) -> $One:
     $one = await session.get($One, ${one}_id, with_for_update=for_update or None)
     if $one is None or $one.${parent}_id != ${parent}_id:
@@ -155,7 +155,7 @@ def filter_arguments(resource: Resource) -> list[tuple[str, str, str]]:
 def _list(resource: Resource) -> str:
     arguments = filter_arguments(resource)
     parent = "${parent}_id: uuid.UUID, " if resource.parent else ""
-    listed = ", ".join(f"{name}: {kind} = {value}" for name, kind, value in arguments)
+    listed = "".join(f", {name}: {kind} = {value}" for name, kind, value in arguments)
     note = "  # noqa: PLR0913  # one for each filter" if too_many(resource, arguments) else ""
     without = f" without {_names(resource.large)}" if resource.large else ""
     conditions = [f"$One.{parent_id} == {parent_id}" for parent_id in _parent_id(resource)]
@@ -172,7 +172,7 @@ def _list(resource: Resource) -> str:
         )
     return (
         f"\n\nasync def list_$many({note}\n    session: AsyncSession, {parent}*, limit: int,"
-        f" after: {resource.order.key} | None = None, {listed}\n) -> Page[$One]:\n"
+        f" after: {resource.order.key} | None = None{listed}\n) -> Page[$One]:\n"
         f'    """$Many{without}, {resource.order}."""\n{where}{answer}'
     )
 
