@@ -67,6 +67,13 @@ def refused(name: str) -> str | None:
     return None
 
 
+def mended(name: str) -> str:
+    """What may have been meant, as the end of a sentence: `OrderLine` is `order_line`."""
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name) if name.isascii() else []
+    other = "_".join(words).lower()
+    return "" if refused(other) or other == name else f": try {other}"
+
+
 def refused_attribute(name: str) -> str | None:
     """Why this cannot be the name of a field."""
     if why := refused(name):

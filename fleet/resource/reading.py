@@ -81,7 +81,7 @@ def _without(text: str) -> tuple[str, ...]:
 def _plural(singular: str, plural: str) -> str:
     for name in (singular, plural or singular):
         if why := names.refused(name):
-            raise FleetError(f'The name "{name}" {why}.')
+            raise FleetError(f'The name "{name}" {why}{names.mended(name)}.')
         if len(name) > names.LONGEST:
             raise FleetError(f'The name "{name}" has more than {names.LONGEST} bytes.')
     if not plural and names.looks_plural(singular):

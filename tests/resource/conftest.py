@@ -11,6 +11,12 @@ from fleet.resource.project import Project
 Command = Callable[..., tuple[int, str]]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Six services take an hour: `test_walk` has what of them is always tried."""
+    is_large = collection_path.name == "test_pairwise_services.py"
+    return True if is_large and not config.getoption("--full") else None
+
+
 @pytest.fixture(scope="session")
 def plain(render: Callable[..., Path]) -> Project:
     """A rendered service. It is shared: never write into it."""

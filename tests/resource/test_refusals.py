@@ -18,14 +18,14 @@ from tests.resource.conftest import Command
 
 NAMES = [
     ({"name": "orders"}, '"orders" looks like a plural: name one of them, or give plural=.'),
-    ({"name": "Order"}, 'The name "Order" has to be small letters, digits and single underscores,'
-     " and begin with a letter."),
+    ({"name": "OrderLine"}, 'The name "OrderLine" has to be small letters, digits and single'
+     " underscores, and begin with a letter: try order_line."),
     ({"name": ""}, 'The name "" has to be small letters, digits and single underscores,'
      " and begin with a letter."),
     ({"name": "../order"}, 'The name "../order" has to be small letters, digits and single'
-     " underscores, and begin with a letter."),
+     " underscores, and begin with a letter: try order."),
     ({"name": "order line"}, 'The name "order line" has to be small letters, digits and single'
-     " underscores, and begin with a letter."),
+     " underscores, and begin with a letter: try order_line."),
     ({"name": "class"}, 'The name "class" is a word of Python.'),
     ({"name": "list"}, '"list" is what the code calls something else: choose another.'),
     ({"name": "exception"}, '"exception" is what the code calls something else: choose another.'),

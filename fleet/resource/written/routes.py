@@ -4,7 +4,7 @@ from string import Template
 
 from fleet.resource import names
 from fleet.resource.resource import Field, Resource
-from fleet.resource.written.service import filter_arguments, too_many
+from fleet.resource.written.service import filter_arguments
 
 HEADER = '''"""URLs and status codes of $Many_."""
 
@@ -54,7 +54,7 @@ async def create_$one(
 @router.patch(
     "/{${one}_id}", ${writes}response_model=${One}Read, responses=problems($updated)
 )
-async def update_$one($noqa
+async def update_$one(
     session: SessionDep, ${takes}${one}_id: uuid.UUID, data: ${One}Update$update_takes
 ) -> $One:
     """Change what is given; what is left out stays as it is."""
@@ -68,7 +68,6 @@ async def delete_$one(
     """Delete $a_one."""
     await service.delete_$one(session, ${gives}${one}_id$versions)
 '''
-NOQA = "  # noqa: PLR0913, PLR0917  # one for each part of the request"
 
 
 def routes(resource: Resource) -> str:
@@ -86,7 +85,6 @@ def routes(resource: Resource) -> str:
         "updated": "404, 409",
         "deleted": "404, 409",
         "taken": _taken(resource.unique),
-        "noqa": NOQA if parent and resource.has_etag else "",
         "imported_after": "After, " if resource.order.is_by_time else "",
         "after": _after(resource),
         "router": "@idempotent(router)" if resource.is_idempotent else "@router",
@@ -141,13 +139,10 @@ def _list(resource: Resource) -> str:
     arguments = filter_arguments(resource)
     given = "".join(f", {name}={name}" for name, _, _ in arguments)
     parameters = [*map(_equal, resource.filters), *map(_prefix, resource.searches)]
-    note = ""
-    if too_many(resource, arguments):
-        note = "  # noqa: PLR0913, PLR0917  # one for each filter"
     missing = ", responses=problems(404)" if resource.parent else ""
     return (
         '\n\n@router.get("", ${reads}' + f"response_model=PageRead[{resource.listed}]{missing})\n"
-        f"async def list_$many({note}\n"
+        f"async def list_$many(\n"
         "    session: ReadSessionDep,\n    ${takes}after: After,\n    limit: Limit = 20,\n"
         f"{''.join(parameters)}) -> Page[$One]:\n"
         f'    """List $Many_, {resource.order}, a page at a time."""\n'

@@ -156,7 +156,6 @@ def _list(resource: Resource) -> str:
     arguments = filter_arguments(resource)
     parent = "${parent}_id: uuid.UUID, " if resource.parent else ""
     listed = "".join(f", {name}: {kind} = {value}" for name, kind, value in arguments)
-    note = "  # noqa: PLR0913  # one for each filter" if too_many(resource, arguments) else ""
     without = f" without {_names(resource.large)}" if resource.large else ""
     conditions = [f"$One.{parent_id} == {parent_id}" for parent_id in _parent_id(resource)]
     where = _where(resource, conditions)
@@ -171,15 +170,10 @@ def _list(resource: Resource) -> str:
             "    return page\n"
         )
     return (
-        f"\n\nasync def list_$many({note}\n    session: AsyncSession, {parent}*, limit: int,"
+        f"\n\nasync def list_$many(\n    session: AsyncSession, {parent}*, limit: int,"
         f" after: {resource.order.key} | None = None{listed}\n) -> Page[$One]:\n"
         f'    """$Many{without}, {resource.order}."""\n{where}{answer}'
     )
-
-
-def too_many(resource: Resource, arguments: list[tuple[str, str, str]]) -> bool:
-    """More than the linter lets pass."""
-    return 3 + bool(resource.parent) + len(arguments) > 5
 
 
 def _where(resource: Resource, conditions: list[str]) -> str:
