@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import structlog
 from pydantic import SecretStr
 from pydantic_core import to_json
-from structlog.stdlib import ProcessorFormatter
+from structlog.processors import format_exc_info
 from structlog.typing import EventDict, Processor
 
 from app.core.config import PROJECT, EnvironmentSettings, Settings
-from app.core.redaction import LONGEST_VALUE, Redaction
+from app.core.redaction import LONGEST_VALUE, SHORT, Redaction
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
 
@@ -37,7 +37,7 @@ structlog.configure(
         structlog.stdlib.filter_by_level,
         *SHARED,
         structlog.stdlib.PositionalArgumentsFormatter(),
-        ProcessorFormatter.wrap_for_formatter,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),
     wrapper_class=structlog.stdlib.BoundLogger,
@@ -56,7 +56,7 @@ class StdoutHandler(logging.Handler):
             self.handleError(record)
 
 
-class RedactingFormatter(ProcessorFormatter):
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Redacts secrets in the finished line: a filter would miss tracebacks and child loggers.
 
     Shortens long values first: clients decide how long some of them are.
@@ -64,20 +64,20 @@ class RedactingFormatter(ProcessorFormatter):
 
     def __init__(self, secrets: Iterable[str], *renderers: Processor) -> None:
         self.redaction = Redaction(secrets)
-        processors: list[Processor] = [
-            self.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            self._shorten,
-            *renderers,
-        ]
-        super().__init__(processors=processors, foreign_pre_chain=SHARED)
+        processors: list[Processor] = [self.remove_processors_meta, format_exc_info, self._shorten]
+        super().__init__(processors=[*processors, *renderers], foreign_pre_chain=SHARED)
 
     def format(self, record: logging.LogRecord) -> str:
-        return self.redaction.redact(super().format(record))
+        if not hasattr(record, "_logger"):  # which structlog adds
+            return self.redaction.redact(super().format(record))
+        line = vars(record)["msg"].copy()  # without the record, whose copy takes as long again
+        for process in self.processors[1:]:
+            line = process(None, record.levelname.lower(), line)
+        return self.redaction.redact(line)
 
     def _shorten(self, _: object, __: str, event: EventDict) -> EventDict:
         for name, value in event.items():
-            if not isinstance(value, int | float | None):
+            if not isinstance(value, SHORT):
                 text = value if isinstance(value, str) else _to_json(value)
                 if len(text) > LONGEST_VALUE:
                     event[name] = self.redaction.shorten(text)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 REDACTED = "***"
 LONGEST_VALUE = 10_000
+SHORT = (int, float, type(None))
 LONGEST_SECRET = 4_000
 
 URL = re.compile(r"""://[^\s'"\\]+""")
@@ -45,7 +46,7 @@ class Redaction:
             text = PARAMETER.sub(rf"\1{REDACTED}", text)
         if "eyJ" in text:
             text = JWT.sub(lambda token: REDACTED if "." in token[0] else token[0], text)
-        if any(sign in text.lower() for sign in ("authorization", "cookie", "key", "token")):
+        if "key" in (low := text.lower()) or "token" in low or "cookie" in low or "auth" in low:
             text = HEADER.sub(_without_value, text)
         return text
 

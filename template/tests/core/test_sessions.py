@@ -1,7 +1,7 @@
 """What a session does in a test's transaction is what it does in production, method by method."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -107,13 +107,16 @@ async def outcome(session: AbstractAsyncContextManager[AsyncSession], call: Call
 async def outcomes(database: Database, open_session: OpenSession) -> dict[str, object]:
     """Of each method, and the rows that it leaves, with two rows at its beginning."""
     found: dict[str, object] = {}
+    names: Sequence[str] = []
     for name, call in CALLS.items():
-        async with database.session() as session:
-            await session.execute(delete(Thing))
-            session.add_all([Thing(id=1, name="lamp"), Thing(id=2, name="rug")])
+        if names != ["lamp", "rug"]:
+            async with database.session() as session:
+                await session.execute(delete(Thing))
+                session.add_all([Thing(id=1, name="lamp"), Thing(id=2, name="rug")])
         returned = await outcome(open_session(database), call)
         async with database.read() as session:
-            found[name] = returned, (await session.scalars(NAMES)).all()
+            names = (await session.scalars(NAMES)).all()
+        found[name] = returned, names
     return found
 
 
