@@ -16,6 +16,9 @@ from tests.support.serving import clean_environment, free_port, until
 
 pytestmark = pytest.mark.slow
 
+# What a table more or less may break. All tests run where the example is removed.
+OF_TABLES = "tests/items tests/test_conventions.py tests/test_main.py tests/test_migrations.py"
+
 
 @pytest.fixture
 def copy(render: Callable[..., Path], environment: Environment, tmp_path: Path) -> Path:
@@ -55,7 +58,10 @@ def run_by_pytest(output: str) -> list[str]:
     return sorted(set(re.findall(r"^(tests/\S+)\.py \.", output, re.MULTILINE)))
 
 
-def test_the_recipe_adds_a_resource(copy: Path, environment: Environment) -> None:
+def test_the_recipe_adds_a_resource(
+    copy: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGS", f"tests/books {OF_TABLES}")
     before = files(copy)
     [console] = blocks(copy, "Add a resource", "console")
     command, _, shown = console.removeprefix("$ ").partition("\n")
@@ -111,8 +117,9 @@ def test_the_recipe_removes_the_example(copy: Path, environment: Environment) ->
 
 
 def test_a_deployed_example_is_removed_by_a_migration_that_says_it_is_meant(
-    copy: Path, environment: Environment
+    copy: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ARGS", OF_TABLES.removeprefix("tests/items "))
     remove, _, change_api, _ = blocks(copy, "Remove the example", "bash")[0].splitlines()
     keep_the_migration = remove.replace(" migrations/versions/*_create_item.py", "")
 

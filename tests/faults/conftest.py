@@ -1,5 +1,6 @@
 """A service in production, on a Postgres that the tests may do anything to."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,12 +57,21 @@ def database(postgres: FaultyPostgres) -> str:
     return name
 
 
-@pytest.fixture
-def primary(production: Production) -> Iterator[FaultyPostgres]:
-    """A server of the test's own, with the migrated database `service`, that may fail over."""
+@pytest.fixture(scope="session")
+def migrated_data(production: Production, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a server with the migrated database `service` left when it ended."""
     with faulty_postgres() as server:
         sql(server.url(), "CREATE DATABASE service")
         production.run("alembic", "upgrade", "head", POSTGRES_URL=server.url("service"))
+        server.stop()
+        place = tmp_path_factory.mktemp("migrated") / "data"
+        return Path(shutil.copytree(server.folder / "data", place))
+
+
+@pytest.fixture
+def primary(migrated_data: Path) -> Iterator[FaultyPostgres]:
+    """A server of the test's own, with the migrated database `service`, that may fail over."""
+    with faulty_postgres(data=migrated_data) as server:
         yield server
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,8 +36,14 @@ SETTINGS = {
 class FaultyPostgres:
     """One cluster, one port, one socket; the server comes and goes."""
 
-    def __init__(self, folder: Path, primary: "FaultyPostgres | None" = None) -> None:
-        """An empty cluster, or a standby of the primary."""
+    def __init__(
+        self,
+        folder: Path,
+        primary: "FaultyPostgres | None" = None,
+        *,
+        data: Path | None = None,
+    ) -> None:
+        """An empty cluster, a standby of the primary, or a copy of the data of one that ended."""
         self.folder = folder
         self.port = free_port()
         self.server: subprocess.Popen[bytes] | None = None
@@ -46,6 +53,10 @@ class FaultyPostgres:
         self.as_whom = self.account.choose(found, folder)
         self.account.give(folder, self.as_whom)
         self.programs = self.account.reachable(found, self.as_whom)
+        if data:
+            shutil.copytree(data, folder / "data")
+            self.account.give(folder, self.as_whom)
+            return
         program, *arguments = (
             ("pg_basebackup", "--dbname", primary.url(), *BASEBACKUP) if primary else INITDB
         )
@@ -157,10 +168,12 @@ class FaultyPostgres:
 
 
 @contextlib.contextmanager
-def faulty_postgres(primary: FaultyPostgres | None = None) -> Iterator[FaultyPostgres]:
+def faulty_postgres(
+    primary: FaultyPostgres | None = None, *, data: Path | None = None
+) -> Iterator[FaultyPostgres]:
     """Not in a test's folder: the path of its socket has to be short."""
     with tempfile.TemporaryDirectory(prefix="pg-faults-") as folder:
-        postgres = FaultyPostgres(Path(folder), primary)
+        postgres = FaultyPostgres(Path(folder), primary, data=data)
         postgres.start()
         try:
             yield postgres

@@ -6,6 +6,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import copier
 import pytest
 
 from tests.support import history, services
@@ -40,8 +41,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def beside(releases: Path, tmp_path: Path) -> Path:
     """A folder with services, one of which was not made from the template."""
     for name in ("payments", "orders", "lamps"):
-        address = ("--defaults", "--quiet", "--vcs-ref", "v0.3.0", str(releases))
-        subprocess.run(["copier", "copy", *address, str(tmp_path / name)], check=True)
+        copier.run_copy(str(releases), tmp_path / name, vcs_ref="v0.3.0", defaults=True, quiet=True)
         services.commit(tmp_path / name, "Start")
     (tmp_path / "older").mkdir()
     (tmp_path / "older/README.md").write_text("# Older\n")

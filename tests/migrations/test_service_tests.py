@@ -144,7 +144,22 @@ def run_tests(project: Project, postgres: FaultyPostgres, *what: str, code: int)
     return project.run("pytest", *what, *options, test_postgres_url=postgres.url(), code=code)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+# Of those that are noticed by the same test, the small size has one.
+OF_THE_FULL_SIZE = {
+    default_without_migration,
+    check_without_migration,
+    enum_in_another_order,
+    downgrade_that_fails_with_data,
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "fault" in metafunc.fixturenames:
+        omitted = set() if metafunc.config.getoption("--full") else OF_THE_FULL_SIZE
+        chosen = [fault for fault in FAULTS if fault not in omitted]
+        metafunc.parametrize("fault", chosen, ids=lambda fault: fault.__name__)
+
+
 def test_the_tests_of_migrations_notice(
     project: Project, postgres: FaultyPostgres, fault: Callable[[Project], None]
 ) -> None:
