@@ -1,7 +1,9 @@
 """Drift: a service's changes to the template's own files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import unified_diff
+
+from pathspec import GitIgnoreSpec
 
 from fleet import three_way
 from fleet.ownership import Owner
@@ -17,11 +19,14 @@ def as_committed(repository: Repository, _: Iterable[str]) -> Mapping[str, Entry
     return repository.files
 
 
-def find_drift(service: Service, template: Template, read: Read = as_committed) -> dict[str, str]:
+def find_drift(
+    service: Service, template: Template, read: Read = as_committed, *, same: Sequence[str] = ()
+) -> dict[str, str]:
     """A diff for each file of the template that differs from the recorded version's render: in its
-    content, its mode or because it is a link. `read` finds the service's files."""
+    content, its mode or because it is a link. `read` finds the service's files; those that match
+    a pattern of `same` are taken for the template's."""
     repository = service.repository
-    render = _owned(service, template)
+    render = _owned(service, template, GitIgnoreSpec.from_lines(same))
     files = read(repository, sorted(render))
     differing = [path for path in sorted(render) if not _same(repository, render, files, path)]
     return {path: _diff(repository, path, render[path], files.get(path)) for path in differing}
@@ -39,14 +44,17 @@ def text_diff(old: bytes, new: bytes, path: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
-def _owned(service: Service, template: Template) -> Files:
+def _owned(service: Service, template: Template, same: GitIgnoreSpec) -> Files:
     # From the newest version: early ones do not declare it.
     ownership = template.ownership(template.newest)
     render = template.render(
         service.version,
         service.answers,
         service.folder.resolve().name,
-        lambda path: path != ANSWERS_FILE and ownership.owner(path) is Owner.TEMPLATE,
+        lambda path: (
+            path != ANSWERS_FILE
+            and (ownership.owner(path) is Owner.TEMPLATE or same.match_file(path))
+        ),
     )
     return three_way.committed(service.repository, template.lend(service.repository, render))
 

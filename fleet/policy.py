@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from fleet.addresses import normal
 from fleet.service import ANSWERS_FILE, WAIVERS_FILE
 from fleet.status import Status
-from fleet.waivers import Waiver, matches
+from fleet.waivers import Pattern, Waiver, matches
 
 # Stable: a code never changes its meaning. docs/fleet-reference.md has the same table.
 REASONS = {
@@ -24,6 +24,7 @@ REASONS = {
     "FLT007": "The policy does not allow the file to be waived.",
     "FLT008": "A waiver lasts longer than the policy allows.",
     "FLT009": "A waiver is not needed: it covers no file that differs.",
+    "FLT010": "A file is missing or lacks what the policy demands of it, and no waiver covers it.",
 }
 
 
@@ -55,6 +56,10 @@ class Policy(BaseModel, frozen=True, extra="forbid", strict=True):
     minimum_version: Annotated[str, AfterValidator(_a_version)] | None = None
     template: Annotated[list[str], OneOrMore] | None = None
     answers: dict[str, Annotated[list[Any], OneOrMore]] = {}
+    same: list[Pattern] = []
+    """.gitignore patterns of files that must be as rendered, though an update merges edits."""
+    files: dict[str, dict[str, Any]] = {}
+    """Files that must be there, by path, and what a document of their YAML must hold."""
     waivers: Limits = Limits()
 
 
@@ -111,7 +116,6 @@ def _answers(service: Status, policy: Policy, _: date) -> Faults:
 
 
 def _drift(service: Status, policy: Policy, today: date) -> Faults:
-    allowed = policy.waivers.allowed
     for path in service.drift:
         covering = [waiver for waiver in service.waivers if waiver.covers(path)]
         if not covering:
@@ -119,8 +123,22 @@ def _drift(service: Status, policy: Policy, today: date) -> Faults:
         elif all(waiver.is_expired(today) for waiver in covering):
             last = max(waiver.expires for waiver in covering)
             yield "FLT006", path, f"The waiver for {path} of {service.name} expired on {last}."
-        if covering and allowed is not None and not matches(allowed, path):
-            yield "FLT007", WAIVERS_FILE, f"{service.name} waives {path}, which is not allowed."
+        yield from _not_allowed(service, policy, path)
+
+
+def _files(service: Status, policy: Policy, today: date) -> Faults:
+    for path, fault in service.unmet.items():
+        covering = [waiver for waiver in service.waivers if waiver.covers(path)]
+        if all(waiver.is_expired(today) for waiver in covering):
+            yield "FLT010", path, f"{path} of {service.name} {fault}, and no waiver covers it."
+        yield from _not_allowed(service, policy, path)
+
+
+def _not_allowed(service: Status, policy: Policy, path: str) -> Faults:
+    allowed = policy.waivers.allowed
+    is_waived = any(waiver.covers(path) for waiver in service.waivers)
+    if is_waived and allowed is not None and not matches(allowed, path):
+        yield "FLT007", WAIVERS_FILE, f"{service.name} waives {path}, which is not allowed."
 
 
 def _waivers(service: Status, policy: Policy, today: date) -> Faults:
@@ -131,7 +149,7 @@ def _waivers(service: Status, policy: Policy, today: date) -> Faults:
                 f"more than {policy.waivers.longest_days} days."
             )
             yield "FLT008", WAIVERS_FILE, said
-        if not any(waiver.covers(path) for path in service.drift):
+        if not any(waiver.covers(path) for path in (*service.drift, *service.unmet)):
             said = f"The waiver for {waiver.path} of {service.name} covers no file that differs."
             yield "FLT009", WAIVERS_FILE, said
 
@@ -147,4 +165,4 @@ def _is_other(template: str, policy: Policy) -> bool:
     return allowed is not None and normal(template) not in map(normal, allowed)
 
 
-DEMANDS = (_template, _version, _answers, _drift, _waivers)
+DEMANDS = (_template, _version, _answers, _drift, _files, _waivers)

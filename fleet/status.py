@@ -1,5 +1,6 @@
 """A service's status: its version, its drift and, if asked, the conflicts of an update."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -14,6 +15,7 @@ from fleet.drift import find_drift
 from fleet.errors import FleetError, NotAllowedError
 from fleet.repository import Repository
 from fleet.service import ANSWERS_FILE, Service
+from fleet.shapes import NO_SHAPES, Shapes, unmet
 from fleet.template import Template
 from fleet.update import is_up_to_date, make_update
 from fleet.update_branch import open_branches
@@ -57,15 +59,25 @@ class Status:
     """Those with updates that the service does not have yet, here or on a remote."""
     answers: dict[str, Any] = field(default_factory=dict)
     drift: list[str] = field(default_factory=list)
-    """The template's own files that differ from the recorded version."""
+    """The template's own files, and those that the policy demands to be the same, that differ from
+    the recorded version."""
+    unmet: dict[str, str] = field(default_factory=dict)
+    """What is wrong with each file of which the policy demands something, by path."""
     waivers: list[Waiver] = field(default_factory=list)
     conflicts: dict[str, str] | None = None
     """Why each path would conflict on an update to the newest release; none if not checked."""
 
 
-def read_status(service: Service, template: Template, *, conflicts: bool = False) -> Status:
+def read_status(
+    service: Service,
+    template: Template,
+    *,
+    conflicts: bool = False,
+    same: Sequence[str] = (),
+    files: Shapes = NO_SHAPES,
+) -> Status:
     """Raises FleetError if the version is unknown, its answers do not render, or the waivers are
-    invalid. Looks for conflicts only if asked."""
+    invalid. Looks for conflicts only if asked; `same` and `files` are those of a policy."""
     version = service.version
     held, lacking = (
         _releases(template, version, "merged"),
@@ -86,7 +98,8 @@ def read_status(service: Service, template: Template, *, conflicts: bool = False
         repository=_page(service.repository),
         branches=open_branches(service, template),
         answers=service.answers,
-        drift=list(find_drift(service, template)),
+        drift=list(find_drift(service, template, same=same)),
+        unmet=unmet(service.repository, files),
         waivers=waivers.read(service.repository),
         conflicts=conflicts_on_update(service, template) if conflicts else None,
     )

@@ -23,10 +23,13 @@ def _pattern(text: str) -> str:
     return text
 
 
+Pattern = Annotated[Text, AfterValidator(_pattern)]
+
+
 class Waiver(BaseModel, frozen=True, extra="forbid", strict=True):
     """A .gitignore pattern, and the last day on which it is valid."""
 
-    path: Annotated[Text, AfterValidator(_pattern)]
+    path: Pattern
     reason: Text
     expires: date
 

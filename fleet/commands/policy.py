@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,8 @@ def check_policy(
     """
     demanded = toml_file.read(demands, Policy)
     allowed = limits([*(template or []), *(demanded.template or [])], timeout)
-    fleet = for_each(folders(paths, file), status.read_status, status.refused, allowed)
+    work = partial(status.read_status, same=demanded.same, files=demanded.files)
+    fleet = for_each(folders(paths, file), work, status.refused, allowed)
     today = date.today()
     checked = [Checked(s.path, s.name, policy.check(s, demanded, today)) for s in fleet]
     findings = [finding for service in checked for finding in service.findings]

@@ -48,7 +48,9 @@ def show_status(
         raise FleetError("--policy is shown in the report: add --html, or run `fleet policy`.")
     demanded = toml_file.read(policy, Policy) if policy else Policy()
     named = [*(template or []), *(demanded.template or [])]
-    work = partial(status.read_status, conflicts=conflicts)
+    work = partial(
+        status.read_status, conflicts=conflicts, same=demanded.same, files=demanded.files
+    )
     fleet = for_each(folders(paths, file), work, status.refused, limits(named, timeout))
     today = date.today()
     text = as_json(today, fleet)
