@@ -7,6 +7,10 @@ import pytest
 
 from fleet import cli
 from fleet.resource.project import Project
+from tests.resource.filling import fill
+from tests.resource.specifications import FAMILIES, WALK
+from tests.support.services import Environment
+from tests.support.shared import Shared
 
 Command = Callable[..., tuple[int, str]]
 
@@ -47,3 +51,18 @@ def resource(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
         return int(end.value.code or 0), "".join(capfd.readouterr())
 
     return resource
+
+
+@pytest.fixture
+def with_families(
+    render: Callable[..., Path], environment: Environment, shared: Shared, tmp_path: Path
+) -> Path:
+    """A service of the test's own with a resource of each family."""
+
+    def make(place: Path) -> None:
+        service = Path(shutil.copytree(render(), place / "my-service"))
+        fill(service, environment, [*WALK, *FAMILIES])
+        environment.run(service, "make", "reset-db")
+
+    place = shared.folder("service-with-resources", make)
+    return Path(shutil.copytree(place / "my-service", tmp_path / "my-service"))
