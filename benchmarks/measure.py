@@ -10,7 +10,7 @@ import httpx2
 
 from benchmarks import checks, database
 from benchmarks.load import load
-from benchmarks.plan import WORKS, Contender, Request, Size
+from benchmarks.plan import SERVICE, WORKS, Contender, Request, Size, mixed
 from benchmarks.receiver import receiving
 from benchmarks.server import Server, import_seconds, serve
 from benchmarks.wire import Wire, counting
@@ -33,7 +33,7 @@ class Load(NamedTuple):
 
 def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
     """Everything in a size: facts of each contender, loads, the service without parts and with
-    telemetry."""
+    telemetry, its memory."""
     starts = _starts(service, url, size)
     facts = [
         {"contender": contender.name, **starts[contender], **_fact(contender, service, url, size)}
@@ -54,7 +54,24 @@ def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
         "loads": loads,
         "parts": parts,
         "telemetry": _telemetry(service, url, size),
+        "memory": _memory(service, url, size),
     }
+
+
+def _memory(service: Path, url: str, size: Size) -> list[Row]:
+    """Of the service, in MB, after two seconds of mixed work and after so many requests."""
+    if not size.requests:
+        return []
+    database.fill(url)
+    with serve(SERVICE, service, url) as server:
+        cursors = checks.cursors(server.url)
+        rows: list[Row] = []
+        done = 0
+        while done < size.requests or len(rows) < 2:
+            requests = [mixed(cursors) for _ in range(2 * PER_SECOND)]
+            done += load(server.port, requests, connections=32, seconds=2).requests
+            rows.append({"requests": done, "mb": round(server.megabytes(), 1)})
+        return [rows[0], rows[-1]]
 
 
 def _telemetry(service: Path, url: str, size: Size) -> list[Row]:

@@ -119,15 +119,27 @@ class Size:
     contenders: tuple[Contender, ...] = CONTENDERS
     parts: tuple[Contender, ...] = ()
     telemetry: tuple[Contender, ...] = ()
+    requests: int = 0
+    """After how many the memory of the service is compared with that after the first loads."""
     field: bool = False
     """Whether it compares with templates of the field."""
 
 
 SIZES = {
-    "full": Size(5, {1: 1, 32: 2, 256: 2}, (1, 2), parts=PARTS, telemetry=TELEMETRY, field=True),
+    "full": Size(
+        rounds=5,
+        seconds={1: 1, 32: 2, 256: 2},
+        processes=(1, 2),
+        parts=PARTS,
+        telemetry=TELEMETRY,
+        requests=100_000,
+        field=True,
+    ),
     "nightly": Size(5, {32: 2, 256: 2}),
     "quick": Size(3, {32: 1}),
-    "smoke": Size(1, {2: 1}, works=("GET one", "POST one", "PATCH one"), telemetry=TELEMETRY[::4]),
+    "smoke": Size(
+        1, {2: 1}, works=("GET one", "POST one", "PATCH one"), telemetry=TELEMETRY[::4], requests=1
+    ),
     "telemetry": Size(9, {32: 2}, contenders=(), telemetry=TELEMETRY),
     "field": Size(5, {32: 2}, contenders=(), field=True),
     "smoke of the field": Size(1, {32: 1}, contenders=(), field=True),

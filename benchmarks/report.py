@@ -55,6 +55,7 @@ def write(folder: Path) -> None:
         _facts(measured["facts"]),
         _parts(measured["parts"]),
         *(_telemetry(measured["telemetry"], work) for work in ("GET one", "POST one")),
+        _memory(measured["memory"]),
         _field(measured["field"]),
     ]
     (folder / "results.md").write_text("\n".join(filter(None, sections)))
@@ -157,6 +158,14 @@ def _compared(title: str, work: str, rows: list[Row]) -> str:
     ]
     header = [f"{work} at 32 connections", "x the service's req/s", "x its CPU/req"]
     return title + table(header, lines)
+
+
+def _memory(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    lines = [[row["requests"], row["mb"]] for row in rows]
+    title = "## Memory of the service, mixed work at 32 connections\n\n"
+    return title + table(["requests", "RSS MB"], lines)
 
 
 def _field(given: dict[str, Any]) -> str:

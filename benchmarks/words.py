@@ -15,6 +15,7 @@ OF_USUAL = {"GET one": 2.3, "list 20": 2.0, "POST one": 1.5, "PATCH one": 1.5}
 ROUND_TRIPS = {"GET one": 1, "list 20": 1, "POST one": 3, "PATCH one": 3}
 P99_OF_USUAL = 0.4
 PROCESSES = 1.9
+MEMORY = 1.05
 
 
 def write(measured: dict[str, Any], root: Path) -> None:
@@ -100,6 +101,13 @@ def _targets(measured: dict[str, Any]) -> Iterator[list[str]]:
         f"two processes: at least {PROCESSES} times one, for each CPU second of the servers",
         [(scaled, scaled >= PROCESSES)],
     )
+    if measured["memory"]:
+        first, last = measured["memory"]
+        grown = last["mb"] / first["mb"]
+        yield _line(
+            f"memory after {last['requests']} requests: at most {MEMORY} of that after the first",
+            [(grown, grown <= MEMORY)],
+        )
     for name, what in (("import_s", "import"), ("ready_s", "start to ready")):
         ours, theirs = (statistics.median(fact[name]) for fact in (facts, usual))
         yield _line(f"{what}: no slower than the usual template", [(ours / theirs, ours <= theirs)])

@@ -49,6 +49,9 @@ def test_every_contender_does_the_work_and_is_measured(
         for work in ("GET one", "POST one")
         for name in ("the service", "with telemetry, sampled at 100 %")
     ]
+    [first, last] = measured["memory"]
+    assert 0 < first["requests"] < last["requests"]
+    assert 0 < first["mb"] <= last["mb"] * 1.05
     assert "| the service |" in (tmp_path / "results.md").read_text()
     assert (tmp_path / "results.svg").read_text().startswith("<svg ")
 
