@@ -21,6 +21,11 @@ from tests.support.services import Environment, own
 pytestmark = pytest.mark.slow
 
 
+# Pydantic reads false as 0, and a number as a date or a moment, where a field is nothing stricter.
+LAX = f"""{WITH_NUL}
+[checks.negative_data_rejection]
+expected-statuses = ["2xx", "304", "4xx"]
+"""
 ONE = ["--include-path-regex=^/orders(/{order_id})?$", "--phases=fuzzing"]
 """Orders have something of most; other phases try hundreds of requests."""
 
@@ -71,7 +76,7 @@ def test_requests_made_from_the_description_are_never_a_500(
         with serving.serving(command, service, variables, port, tmp_path) as served:
             served.wait_until_it_answers("/health/ready")
             for seed in range(10):
-                fuzz(served.url, tmp_path, WITH_NUL, *more, examples=examples, seed=seed)
+                fuzz(served.url, tmp_path, LAX, *more, examples=examples, seed=seed)
                 seen = answers_by_resource(served.output, asked)
                 if min(map(Counter.total, seen.values())) >= enough:
                     break
