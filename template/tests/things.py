@@ -3,22 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    DateTime,
-    ForeignKey,
-    MetaData,
-    Select,
-    String,
-    func,
-    select,
-)
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, MetaData, String, func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.database import Base, Database
-from app.core.direct_reads import find
 from app.core.models import RecordMixin, VersionMixin
 
 
@@ -56,18 +45,3 @@ async def names(database: Database) -> list[str]:
     """The names of all things."""
     async with database.read() as session:
         return list(await session.scalars(select(Thing.name).order_by(Thing.name)))
-
-
-async def fill(database: Database) -> None:
-    """Three things."""
-    async with database.session() as session:
-        session.add(lamp := Thing(name="lamp", size=2, data={"watts": 7}))
-        session.add_all([Thing(name="rug", parent=lamp), Thing(name="bulb", parent=lamp)])
-
-
-async def read_directly(database: Database, statement: Select[Any]) -> AsyncSession:
-    """A session whose next read of the statement is direct."""
-    for _ in range(2):
-        await database.read().scalars(statement)
-    assert find(statement)
-    return database.read()

@@ -76,7 +76,6 @@ class Settings(EnvironmentSettings):
     postgres_migration_url: PostgresUrl | None = None
     postgres_pooler: Literal["none", "transaction"] = "none"
     postgres_pooler_prepared_statements: bool = True
-    postgres_direct_reads: bool = True
     postgres_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]*$")
     postgres_pool_size: int = Field(default=10, ge=1)
     # Connections of the overflow are closed after each use.

@@ -112,7 +112,6 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         watch_servers(settings, read, write, probe) as replica,
     ):
         reading = session_factory(read, sync_session_class=ReadSession, autobegin=False)
-        reading.configure(direct=settings.postgres_direct_reads)
         yield Database(write, probe, session_factory(write), reading, replica)
 
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Result, Select, bindparam, inspect, select
+from sqlalchemy import Select, bindparam, inspect, select
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.core.direct_reads import BUFFERED, DirectRead, find, is_plain, known, learn
 from app.core.postgres.sqlstate import is_stale_statement
 
 
@@ -25,10 +24,6 @@ class ReadSession(Session):
                 ...
     """
 
-    def __init__(self, *, direct: bool = True, **options: Any) -> None:
-        super().__init__(**options)
-        self.direct = direct
-
     def begin(self, nested: bool = False) -> SessionTransaction:
         if nested:
             self.connection()  # raises without a transaction, which nobody would end
@@ -42,20 +37,14 @@ class ReadSession(Session):
             raise
         return transaction
 
-    def execute(self, statement: Any, params: Any = None, **options: Any) -> Any:
+    def execute(self, *arguments: Any, **options: Any) -> Any:
         streams = options.get("execution_options", {}).get("stream_results")
         if streams and not self.in_transaction():
             raise InvalidRequestError(
                 "A read session streams rows only in a transaction, which keeps its connection:"
                 " write `async with session.begin():` around the loop, or read page by page."
             )
-        if (found := self._read_directly(statement, params, options)) is not None:
-            return found
-        learns = self.direct and is_plain(self, statement, params, options)
-        result = self._run(super().execute, statement, params, **options)
-        if learns:
-            learn(self, statement)
-        return result
+        return self._run(super().execute, *arguments, **options)
 
     def scalar(self, *arguments: Any, **options: Any) -> Any:
         return self._run(super().scalar, *arguments, **options)
@@ -67,15 +56,12 @@ class ReadSession(Session):
         # The inherited method builds its statement anew in each call: a sixth of its time.
         if any(options.values()) or isinstance(ident, tuple | dict):
             return super().get(entity, ident, **options)
-        found = self.execute(select_by_key(entity), {"key": ident}, **BUFFERED)
+        found = self.execute(select_by_key(entity), {"key": ident})
         return found.unique().scalar_one_or_none()
 
     def _run(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         if self.in_transaction():
             return method(*arguments, **options)
-        return self._run_alone(self._run_in_transaction, method, *arguments, **options)
-
-    def _run_alone(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         try:
             return self._run_once(method, *arguments, **options)
         except DBAPIError as error:
@@ -85,29 +71,11 @@ class ReadSession(Session):
             return self._run_once(method, *arguments, **options)
 
     def _run_once(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        return method(*arguments, **options)
-
-    def _run_in_transaction(
-        self, method: Callable[..., Any], *arguments: Any, **options: Any
-    ) -> Any:
         transaction = super().begin()
         try:
             return method(*arguments, **options)
         finally:
             transaction.close()
-
-    def _read_directly(self, statement: Any, params: Any, options: Any) -> Result[Any] | None:
-        read = find(statement) if self.direct else None
-        if read is None or not is_plain(self, statement, params, options):
-            return None
-        result: Result[Any] | None = self._run_alone(self._fetch, read, statement, params)
-        if result is None:
-            known[statement] = None
-        return result
-
-    def _fetch(self, read: DirectRead, statement: Any, params: Any) -> Result[Any] | None:
-        with self.get_bind().engine.connect() as connection:
-            return read.result(self, connection.execute(statement, params))
 
 
 def session_factory(engine: AsyncEngine, **options: Any) -> async_sessionmaker[AsyncSession]:

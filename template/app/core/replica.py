@@ -44,7 +44,6 @@ class Replica:
         self.async_session_factory = session_factory(
             engine, sync_session_class=ReplicaSession, autobegin=False, replica=self
         )
-        self.async_session_factory.configure(direct=settings.postgres_direct_reads)
         self.problem: str | None = "It was not asked yet."
         self.left_at: float | None = None
         self.doubted = asyncio.Event()
