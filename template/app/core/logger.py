@@ -13,7 +13,7 @@ from structlog.processors import format_exc_info
 from structlog.typing import EventDict, Processor
 
 from app.core.config import PROJECT, EnvironmentSettings, Settings
-from app.core.redaction import LONGEST_VALUE, SHORT, Redaction
+from app.core.redaction import LONGEST_VALUE, Redaction
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("app")
 
@@ -77,7 +77,7 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
     def _shorten(self, _: object, __: str, event: EventDict) -> EventDict:
         for name, value in event.items():
-            if not isinstance(value, SHORT):
+            if value is not None and not isinstance(value, (int, float)):
                 text = value if isinstance(value, str) else _to_json(value)
                 if len(text) > LONGEST_VALUE:
                     event[name] = self.redaction.shorten(text)

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 REDACTED = "***"
 LONGEST_VALUE = 10_000
-SHORT = (int, float, type(None))
 LONGEST_SECRET = 4_000
 
 URL = re.compile(r"""://[^\s'"\\]+""")
