@@ -55,6 +55,7 @@ async def get_session(request: Request):
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
 
 configure_logging(settings)
+Item.__mapper__.version_id_col = None  # the last of two writes wins, as usual; none is a 500
 app = FastAPI(lifespan=lifespan)
 add_error_handlers(app)
 app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)

@@ -24,18 +24,17 @@ ARGUMENTS = {"session", "limit", "after", "where", "service", "response", "reque
 NAMES = """
 a_p_i_router abstract_context_manager accepted after after_validator allowed annotated any
 assert_queries async_client async_session asyncio aware_datetime base base_model big_integer
-bodies body boolean callable change changed changes check_constraint check_version
-client client_with column_element columns committing_client config_dict count counter create
-created cursor data database date date_time datetime decimal defer deleted double each enum
-error errors etags field finite_float first for_update foreign_key found id idempotent ids
+bodies body boolean callable change changed changes check_constraint check_version client
+client_with column_element columns committing_client config_dict count counter create created
+cursor cursor_of data database date date_time datetime decimal defer deleted depends double each
+enum error errors etags field finite_float first for_update foreign_key found id idempotent ids
 if_match if_none_match index integer interval json json_object json_value limit line list_ids
-listed listing mapped mapped_column method model_config name name_prefix name_value
-not_found_error number numeric omittable other other_values own page page_read pages
-parameters problems pytest query re read read_session_dep reader record_mixin refused repeated
-request request_model requests requires response responses router row same second seen select
-sent service session session_dep status statuses str_enum string tagged taken target text
-timedelta to_json type unchanged unknown update url uuid value values version_mixin versions
-where writer
+listed listing mapped mapped_column method model_config name name_prefix name_value named_tuple
+not_found_error number numeric omittable other other_values own page page_read pages parameters
+problems pytest query re read read_session_dep reader record_mixin refused repeated request
+request_model requests requires response responses router row same second seen select sent
+service session session_dep status statuses str_enum string tagged taken target text timedelta
+to_json type unchanged unknown update url uuid value values version_mixin versions where writer
 """
 LOCAL = frozenset(NAMES.split()) | {"api", "core", "main", "scripts", "server", "worker"}
 """What the generated code calls something else, in small letters: `Page` is `page`."""

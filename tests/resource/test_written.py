@@ -119,6 +119,13 @@ def identifiers(tree: ast.Module) -> Iterator[str]:
                 yield name
 
 
+def keywords(tree: ast.Module) -> Iterator[str]:
+    """The names of the arguments that functions take by keyword alone, such as a list's filters."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (each.arg for each in node.args.kwonlyargs)
+
+
 def fields_of(tree: ast.Module) -> list[ast.AnnAssign]:
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return [line for node in classes for line in node.body if isinstance(line, ast.AnnAssign)]
@@ -132,6 +139,7 @@ def test_no_resource_can_be_called_what_the_code_calls_something_else(
     trees = [ast.parse(project.text(path)) for path in paths if path.endswith(".py")]
     given = {name for tree in trees for name in identifiers(tree)}
     own = {plain(ast.unparse(line.target)) for tree in trees for line in fields_of(tree)}
+    filters = {name for tree in trees for name in keywords(tree)} & own
     resources = {name for asked in ALL for name in (asked.name, asked.plural, asked.under)}
     folders = {path.split("/")[1] for path in paths}
 
@@ -144,6 +152,8 @@ def test_no_resource_can_be_called_what_the_code_calls_something_else(
         for name in given
         if not (
             (plain(name) in own and (name[0].isupper() or name.endswith("_id")))
+            or (name.startswith("By") and plain(name[2:]) in own)
+            or name in filters
             or is_of_a_resource(name)
             or name.startswith(("test_", "_"))
             or name.isupper()

@@ -208,7 +208,7 @@ def _order(resource: Resource) -> dict[str, str]:
         make, name = f"await create_{one}({given}, **", field.name
         created = (
             f"    bodies = [{words_of(resource)['body']} for _ in range(5)]\n"
-            f"    created = [{make}bodies[place]) for place in (3, 0, 4, 1, 2)]\n"
+            f"    created = [{make}bodies[each]) for each in (3, 0, 4, 1, 2)]\n"
         )
         same = (
             f"    first = await create_{one}({given})\n"
