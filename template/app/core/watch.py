@@ -21,8 +21,8 @@ WATCH_SECONDS = 0.5
 PAUSE_SECONDS = 2
 STATE = text("""
     SELECT pg_is_in_recovery() AS is_standby, system_identifier, current_database(),
-        (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
-        - '0/0')::bigint AS position
+        (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+        ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS position
     FROM pg_control_system()
 """)
 
@@ -45,8 +45,8 @@ class Watch:
                 patience.cancel()
 
     async def _be_patient(self) -> None:
-        for _ in range(3):  # not at once: when our own loop was busy, the answer may lie there
-            await asyncio.sleep(self.seconds / 3)
+        for _ in range(6):  # not at once: when our own loop was busy, the answer may lie there
+            await asyncio.sleep(self.seconds / 6)
         self.leave()
 
 
@@ -75,7 +75,7 @@ class ReplicaWatch(Watch):
         replica.doubted.clear()
         try:
             if problem := replica.judge(await self.ask()):
-                await asyncio.sleep(WATCH_SECONDS / 5)  # what was written just now is on its way
+                await asyncio.sleep(WATCH_SECONDS)  # what was written just now is on its way
                 problem = replica.judge(await self.ask())
             replica.tell(problem)
         except NotReadyError as error:
