@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable
@@ -28,13 +29,22 @@ def edit_the_example(service: Path) -> None:
 
 
 def delete_the_example(service: Path) -> None:
-    """As the README says it."""
-    type_what_the_readme_says(service, "Remove the example", number=0, without="make ")
+    """As the README says it, without its last step, which takes a Postgres."""
+    readme = (service / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## Remove the example\n")[2]
+    block = section.partition("```bash\n")[2].partition("```")[0]
+    lines = [line for line in block.splitlines() if not line.startswith("make ")]
+    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=service, check=True)
 
 
 def add_a_resource(service: Path) -> None:
-    """As the README says it, but for the migration, which takes a Postgres."""
-    type_what_the_readme_says(service, "Add a resource", number=0)
+    """A copy of the example, as people made it by hand, without its migration."""
+    for folder in (service / "app", service / "tests"):
+        copy = Path(shutil.copytree(folder / "items", folder / "books"))
+        for module in copy.glob("*.py"):
+            text = module.read_text(encoding="utf-8")
+            renamed = text.replace("item", "book").replace("Item", "Book")
+            module.write_text(renamed, encoding="utf-8")
     replace(
         service / "app/api.py",
         "from app.items.routes import router as items\n",
@@ -112,16 +122,6 @@ def change_the_description(service: Path) -> None:
     readme = service / "README.md"
     title, _, rest = readme.read_text().split("\n\n", maxsplit=2)
     readme.write_text(f"{title}\n\nLamps.\n\n{rest}")
-
-
-def type_what_the_readme_says(
-    service: Path, heading: str, *, number: int, without: str = ""
-) -> None:
-    readme = (service / "README.md").read_text(encoding="utf-8")
-    section = readme.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    block = section.split("```bash\n")[1 + number].partition("```")[0]
-    lines = [line for line in block.splitlines() if not (without and line.startswith(without))]
-    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=service, check=True)
 
 
 EDITS: list[Edit] = [
