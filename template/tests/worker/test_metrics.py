@@ -35,14 +35,14 @@ async def test_how_many_jobs_wait_and_are_held_and_how_runs_end_is_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     jobs, oldest, runs = Recorder(), Recorder(), Recorder()
-    monkeypatch.setattr(metrics, "JOBS", jobs)
-    monkeypatch.setattr(metrics, "OLDEST", oldest)
     monkeypatch.setattr(metrics, "RUNS", runs)
     async with start_worker():
         async with jobs_database.session() as session:
             await enqueue(session, lamps.break_one, name="a")
         await until(jobs_database, [("lamps.break_one", "failed", 2, "0")])
 
+    monkeypatch.setattr(metrics, "JOBS", jobs)  # the worker, which counts as well, has ended
+    monkeypatch.setattr(metrics, "OLDEST", oldest)
     await metrics.record_queue(new_worker().queue)
 
     job = {"job.name": "lamps.break_one"}
