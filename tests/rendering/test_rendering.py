@@ -48,6 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("again", COMBINATIONS if full else sorted(QUICK))
 
 
+@pytest.mark.slow
 def test_a_render_says_what_it_creates_and_nothing_else(
     template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,7 +142,7 @@ def test_a_rendered_service_passes_its_own_checks_and_tests(
     service = tmp_path / "my-service"
     shutil.copytree(render(**answers), service)
 
-    environment.run(service, "make", target)
+    environment.run(service, "make", target, "PYTEST_XDIST_AUTO_NUM_WORKERS=2")
 
     left = set(contents_of(service)) - set(contents_of(render(**answers))) - {"uv.lock"}
     assert {path.split("/")[0] for path in left} <= {

@@ -42,6 +42,8 @@ def make_neutral() -> None:
         if name in HIDDEN or (name.startswith(PREFIXES) and name not in KEPT):
             del os.environ[name]
     os.environ |= NOBODYS | {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    # The cores are busy with our own workers: the tests of a service run in one process.
+    os.environ["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "0"
     # No proxy stands between a test and what it serves.
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost," + no_proxy())
     # The tools of this environment, and the uv that runs the tests: no Makefile gets another one.
