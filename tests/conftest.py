@@ -24,9 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     figures.size = "full" if config.getoption("--full") else "small"
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait, for a server or for the end of a fault."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: slow tests wait, for a server or for the end of a fault."""
+    return (os.cpu_count() or 1) + ("not slow" not in config.option.markexpr)
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ def test_every_job_of_every_workflow_ends_by_itself(workflows: Path) -> None:
     assert [job for job in jobs if "timeout-minutes" not in job] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answers", "files"),
     [
@@ -188,6 +189,7 @@ def test_both_systems_test_the_oldest_and_the_newest_python(render: Render) -> N
     assert gitlab["test"]["parallel"]["matrix"] == [{"PYTHON": ["3.11", "3.14"]}]
 
 
+@pytest.mark.slow
 def test_both_systems_start_the_postgres_that_was_chosen(render: Render) -> None:
     github = render(ci="github", postgres_version=16)
     gitlab = render(ci="gitlab", postgres_version=16)

@@ -66,6 +66,7 @@ def test_what_tests_start_inherits_nothing_of_the_machine() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_settings_that_people_give_copier_take_no_part(
     tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

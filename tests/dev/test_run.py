@@ -12,6 +12,8 @@ import pytest
 from tests.dev.conftest import Service, read_line
 from tests.support.serving import free_port
 
+pytestmark = pytest.mark.slow
+
 PRINT_URL = ("-c", "import os; print(os.environ.get('POSTGRES_URL'))")
 ELSEWHERE = "postgresql://somebody@elsewhere/theirs"
 # Ends as a service does: on the signal it still needs its database.

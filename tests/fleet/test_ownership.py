@@ -24,6 +24,7 @@ def paths(request: pytest.FixtureRequest, render: Callable[..., Path]) -> list[s
     return sorted(all_files(render(**answers)))
 
 
+@pytest.mark.slow
 def test_every_rendered_file_has_exactly_one_owner(paths: list[str]) -> None:
     owners = {path: OWNERSHIP.owners(path) for path in paths}
 
@@ -36,6 +37,7 @@ def test_files_that_services_add_are_their_own() -> None:
     assert {OWNERSHIP.owner(path) for path in added} == {Owner.SERVICE}
 
 
+@pytest.mark.slow
 def test_every_file_of_the_template_has_a_place_for_additions(paths: list[str]) -> None:
     owned = [path for path in paths if OWNERSHIP.owner(path) is Owner.TEMPLATE]
 

@@ -102,17 +102,7 @@ PAIRS: dict[str, Answers] = {
     )
 }
 # Those of `make test-fast`; the others are slow by their number.
-QUICK = {
-    "defaults",
-    "container-false",
-    "ci-gitlab",
-    "auth-oidc",
-    "jobs",
-    "everything",
-    "kubernetes",
-    "nothing",
-    "hostile-jinja",
-}
+QUICK = {"defaults", "everything", "nothing", "hostile-jinja"}
 # The files and folders that each answer may change, add or leave out, beside the answers file.
 MAY_CHANGE: dict[str, set[str]] = {
     "service_name": {

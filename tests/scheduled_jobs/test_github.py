@@ -10,6 +10,8 @@ from tests.support.ci_jobs import Done
 from tests.support.locked_server import locked_server
 from tests.support.services import git
 
+pytestmark = pytest.mark.slow
+
 WAIT = (
     "The checks are waiting: choose **Approve workflows to run** below. If there is no such "
     "button, close and reopen this pull request.\n\n"

@@ -3,10 +3,14 @@
 import os
 import subprocess
 
+import pytest
+
 from tests.scheduled_jobs.site import BODY, BOTH, BRANCH, KNOWN, MAIN, Site, executable
 from tests.support import ci_jobs
 from tests.support.locked_server import locked_server
 from tests.support.services import git
+
+pytestmark = pytest.mark.slow
 
 
 def test_gitlab_without_a_token_fails_and_says_what_to_set(updated: Site) -> None:

@@ -33,6 +33,7 @@ def test_every_service_has_a_valid_configuration_of_renovate(render: Render, ci:
     assert (done.returncode, done.stdout) == (0, "ok -- validation done\n")
 
 
+@pytest.mark.slow
 def test_renovate_updates_the_template_and_leaves_alone_what_the_template_brings(
     render: Render,
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_service_that_switches_auth_on_is_closed_and_passes_its_checks(
     assert "## When auth becomes oidc\n" in made.recipes
 
 
+@pytest.mark.slow
 def test_a_service_that_switches_auth_off_is_as_one_that_never_had_it(
     released: Template, make_service: Callable[..., Path], rendered: Callable[..., Path]
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_service_that_switches_auth_off_is_told_what_still_asks_for_callers(
     environment.run(service, "make", "check")
 
 
+@pytest.mark.slow
 def test_an_edited_file_of_auth_is_a_conflict_when_it_goes(
     released: Template, make_service: Callable[..., Path]
 ) -> None:

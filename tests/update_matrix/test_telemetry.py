@@ -44,6 +44,7 @@ def test_a_service_that_switches_telemetry_on_is_traced_and_passes_its_checks(
     assert "## When telemetry becomes true\n" in made.recipes
 
 
+@pytest.mark.slow
 def test_a_service_that_switches_telemetry_off_is_as_one_that_never_had_it(
     released: Template, make_service: Callable[..., Path], rendered: Callable[..., Path]
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_service_that_switches_telemetry_off_is_as_one_that_never_had_it(
     assert differences(files_of(service), never) == {}
 
 
+@pytest.mark.slow
 def test_an_edited_rule_is_a_conflict_when_it_goes(
     released: Template, make_service: Callable[..., Path]
 ) -> None:
