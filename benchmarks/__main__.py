@@ -52,13 +52,18 @@ def compared(place: Path, size: Size) -> dict[str, Any]:
         return {"contenders": [], "loads": []}
     service = new_service(place, place / "beside-others", python=field.PYTHON)
     folders = [field.render(template, place) for template in field.TEMPLATES]
-    names = [SERVICE.name, *(template.name for template in field.TEMPLATES)]
-    commands = ["", *(template.rendering for template in field.TEMPLATES)]
-    contenders = [
-        {"name": name, "command": command, "versions": report.versions(folder, report.SHARED)}
-        for name, command, folder in zip(names, commands, [service, *folders], strict=True)
+    abouts = [
+        {"name": SERVICE.name, "command": "", "differs": ""},
+        *(
+            {"name": each.name, "command": each.rendering, "differs": each.differs}
+            for each in field.TEMPLATES
+        ),
     ]
-    loads = field.measure(service, place, size.rounds, max(size.seconds.values()))
+    contenders = [
+        about | {"versions": report.versions(folder, report.SHARED)}
+        for about, folder in zip(abouts, [service, *folders], strict=True)
+    ]
+    loads = field.measure(service, place, size)
     return {"contenders": contenders, "loads": loads}
 
 

@@ -59,7 +59,7 @@ def page(found: list[Change]) -> str:
 
 
 def _loads(measured: dict[str, Any], work: str, connections: int) -> list[Row]:
-    at = {"work": work, "connections": connections, "processes": 1}
+    at = {"work": work, "connections": connections}
     return [row for row in measured["loads"] if at.items() <= row.items()]
 
 

@@ -15,8 +15,8 @@ import httpx2
 
 from benchmarks import checks
 from benchmarks.database import execute
-from benchmarks.measure import JSON, PER_SECOND, WARM_UP, Load, Row, sample
-from benchmarks.plan import ROWS, SERVICE, Contender, Request
+from benchmarks.measure import JSON, PER_SECOND, Load, Row, sample
+from benchmarks.plan import ROWS, SERVICE, WARM_UP, Contender, Request, Size
 from benchmarks.server import Server, environment, python, run
 from tests.faults.postgres import FaultyPostgres, faulty_postgres
 from tests.support.serving import clean_environment
@@ -53,6 +53,8 @@ class Template:
     example: Example
     ready: str
     """The path of a probe."""
+    differs: str
+    """What it does otherwise, and a reader of its figures must know."""
     settings: dict[str, str] = field(hash=False)
     """Its environment variables. What stands in braces are parts of the URL of the database."""
     flags: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ TEMPLATES = (
             has_one=False,
         ),
         "/api/health",
+        "commits after the response was sent, and lists without an order",
         {
             "MY_SERVICE_DB_HOST": "{host}",
             "MY_SERVICE_DB_PORT": "{port}",
@@ -116,6 +119,7 @@ TEMPLATES = (
             login="/api/v1/auth",
         ),
         "/api/v1/health",
+        "verifies a token and reads its user for each request, and counts all rows for a list",
         {
             "POSTGRES_HOST": "{host}",
             "POSTGRES_PORT": "{port}",
@@ -164,21 +168,22 @@ class Running:
         execute(self.database, f"TRUNCATE {table}", refill, f"VACUUM ANALYZE {table}", "CHECKPOINT")
 
 
-def measure(service: Path, place: Path, rounds: int, seconds: int) -> list[Row]:
+def measure(service: Path, place: Path, size: Size) -> list[Row]:
     """Loads at 32 connections of the service and of what was rendered below the place, in turns."""
     with ExitStack() as stack:
         postgres = stack.enter_context(faulty_postgres())
         running = [stack.enter_context(_serve_service(service, postgres))]
         running += [stack.enter_context(_serve(each, place, postgres)) for each in TEMPLATES]
-        return list(_rounds(running, rounds, seconds))
+        return list(_rounds(running, size))
 
 
-def _rounds(running: Sequence[Running], rounds: int, seconds: int) -> Iterator[Row]:
-    for number in range(WARM_UP, rounds):
+def _rounds(running: Sequence[Running], size: Size) -> Iterator[Row]:
+    for number in size.numbers:
         for each in running:
             each.reset()
         for work in ("GET one", "list 20", "create one"):
-            given = Load(work, 32, 1 if number == WARM_UP else seconds, round=number)
+            seconds = 1 if number == WARM_UP else size.seconds_at_32
+            given = Load(work, 32, seconds, number)
             for each in running:
                 if work in each.works:
                     requests = each.requests(work, given.seconds * PER_SECOND)

@@ -18,6 +18,14 @@ def ratios(rows: Sequence[Row], name: str, reference: str, value: str = "rps") -
     return [ours[number] / theirs[number] for number in ours]
 
 
+def gains(rows: Sequence[Row], processes: int) -> list[float]:
+    """What so many processes of a contender reach for each CPU second, as a multiple of one, in
+    each round: as with a core for each."""
+    used = {(row["round"], row["processes"]): row["cpu_us"] for row in rows}
+    rounds = values(rows, "round")
+    return [processes * used[number, 1] / used[number, processes] for number in rounds]
+
+
 def spread(numbers: Sequence[float]) -> str:
     """The median, and in parentheses the minimum and the maximum."""
     return f"{statistics.median(numbers):.2f} ({min(numbers):.2f} to {max(numbers):.2f})"

@@ -10,7 +10,7 @@ import httpx2
 
 from benchmarks import checks, database
 from benchmarks.load import load
-from benchmarks.plan import SERVICE, WORKS, Contender, Request, Size, mixed
+from benchmarks.plan import SERVICE, WARM_UP, WORKS, Contender, Request, Size, mixed
 from benchmarks.receiver import receiving
 from benchmarks.server import Server, import_seconds, serve
 from benchmarks.wire import Wire, counting
@@ -18,7 +18,6 @@ from benchmarks.wire import Wire, counting
 PER_SECOND = 15_000  # more than any contender answers: a second POST of a name would be refused
 COUNTED = 20
 JSON = {"Content-Type": "application/json"}
-WARM_UP = -1
 
 Row = dict[str, Any]
 
@@ -27,35 +26,38 @@ class Load(NamedTuple):
     work: str
     connections: int
     seconds: int
-    processes: int = 1
     round: int = 0
 
 
 def measure(service: Path, url: str, size: Size) -> dict[str, list[Row]]:
-    """Everything in a size: facts of each contender, loads, the service without parts and with
-    telemetry, its memory."""
+    """Everything in a size: facts of each contender, loads, more processes, the service without
+    parts and with telemetry, its memory."""
     starts = _starts(service, url, size)
     facts = [
         {"contender": contender.name, **starts[contender], **_fact(contender, service, url, size)}
         for contender in size.contenders
     ]
-    loads = [
-        row
-        for count in size.processes
-        if size.contenders
-        for row in _rounds(service, url, size, count)
-    ]
-    parts: list[Row] = []
-    if size.parts:
-        one = Size(size.rounds, {32: size.seconds[32]}, works=("GET one",), contenders=size.parts)
-        parts = list(_rounds(service, url, one, 1))
     return {
         "facts": facts,
-        "loads": loads,
-        "parts": parts,
+        "loads": list(rounds(service, url, size)),
+        "scaling": list(_scaling(service, url, size)),
+        "parts": list(rounds(service, url, _reads(size, size.parts))),
         "telemetry": _telemetry(service, url, size),
         "memory": _memory(service, url, size),
     }
+
+
+def _reads(size: Size, contenders: tuple[Contender, ...]) -> Size:
+    """One kind of work at one number of connections."""
+    seconds = {32: size.seconds_at_32}
+    return Size(size.rounds, seconds, works=("GET one",), contenders=contenders)
+
+
+def _scaling(service: Path, url: str, size: Size) -> Iterator[Row]:
+    """One process and more of each contender, in the same rounds."""
+    if size.processes:
+        for contender in size.contenders:
+            yield from rounds(service, url, _reads(size, (contender,)), *size.processes)
 
 
 def _memory(service: Path, url: str, size: Size) -> list[Row]:
@@ -77,35 +79,38 @@ def _memory(service: Path, url: str, size: Size) -> list[Row]:
 def _telemetry(service: Path, url: str, size: Size) -> list[Row]:
     if not size.telemetry:
         return []
-    works, loads = ("GET one", "POST one"), {32: max(size.seconds.values())}
+    works, loads = ("GET one", "POST one"), {32: size.seconds_at_32}
     one = Size(size.rounds, loads, works=works, contenders=size.telemetry)
     with receiving() as receiver:
         os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver
-        return list(_rounds(service, url, one, 1))
+        return list(rounds(service, url, one))
 
 
-def _rounds(service: Path, url: str, size: Size, processes: int) -> Iterator[Row]:
-    """In each round, run each load against each contender in turn."""
+def rounds(service: Path, url: str, size: Size, *processes: int) -> Iterator[Row]:
+    """In each round, run each load against each contender in turn, by one process or by so many."""
+    if not size.contenders:
+        return
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(serve(contender, service, url, processes=processes))
+            stack.enter_context(serve(contender, service, url, processes=count))
             for contender in size.contenders
+            for count in processes or (1,)
         ]
         database.fill(url)
         for server in servers:
             checks.check(server.contender, server.url)
         cursors = checks.cursors(servers[0].url)
-        for number in range(WARM_UP, size.rounds):
+        for number in size.numbers:
             database.fill(url)
-            for each in _loads(size, processes, number):
+            for each in _loads(size, number):
                 rows = [_sample(server, each, cursors) for server in servers]
                 yield from rows if number != WARM_UP else ()
 
 
-def _loads(size: Size, processes: int, number: int) -> list[Load]:
+def _loads(size: Size, number: int) -> list[Load]:
     seconds = {max(size.seconds): 1} if number == WARM_UP else size.seconds
     return [
-        Load(work, connections, lasting, processes, number)
+        Load(work, connections, lasting, number)
         for work in size.works
         for connections, lasting in seconds.items()
     ]
@@ -125,6 +130,7 @@ def sample(server: Server, given: Load, requests: Sequence[Request], token: str 
     return {
         "contender": server.contender.name,
         **given._asdict(),
+        "processes": len(server.processes()),
         "rps": round(result.requests / result.seconds, 1),
         "cpu_us": round(1e6 * used / result.requests, 1),
         "cpus": round(used / result.seconds, 3),

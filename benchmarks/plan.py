@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 ROWS = 1000
+WARM_UP = -1
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,17 @@ WORKS = {
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a benchmark. `seconds` are those of a load, by number of connections."""
+    """The size of a benchmark. `seconds` are those of a load, by number of connections.
+
+    A round that warms up comes before the others, but not before a single one.
+    """
 
     rounds: int
     seconds: dict[int, int]
-    processes: tuple[int, ...] = (1,)
     works: tuple[str, ...] = tuple(WORKS)
     contenders: tuple[Contender, ...] = CONTENDERS
+    processes: tuple[int, ...] = ()
+    """How many processes of a contender are compared with each other."""
     parts: tuple[Contender, ...] = ()
     telemetry: tuple[Contender, ...] = ()
     requests: int = 0
@@ -124,21 +129,36 @@ class Size:
     field: bool = False
     """Whether it compares with templates of the field."""
 
+    @property
+    def numbers(self) -> range:
+        """Those of the rounds. `WARM_UP` is not measured."""
+        return range(WARM_UP if self.rounds > 1 else 0, self.rounds)
+
+    @property
+    def seconds_at_32(self) -> int:
+        """Those of a load at 32 connections, also where a size has others."""
+        return self.seconds.get(32, 1)
+
 
 SIZES = {
     "full": Size(
         rounds=5,
-        seconds={1: 1, 32: 2, 256: 2},
+        seconds={1: 1, 32: 2, 256: 6},
         processes=(1, 2),
         parts=PARTS,
         telemetry=TELEMETRY,
         requests=100_000,
         field=True,
     ),
-    "nightly": Size(5, {32: 2, 256: 2}),
+    "nightly": Size(5, {32: 2, 256: 6}),
     "quick": Size(3, {32: 1}),
     "smoke": Size(
-        1, {2: 1}, works=("GET one", "POST one", "PATCH one"), telemetry=TELEMETRY[::4], requests=1
+        1,
+        {2: 1},
+        works=("GET one", "POST one", "PATCH one"),
+        processes=(1, 2),
+        telemetry=TELEMETRY[::4],
+        requests=1,
     ),
     "telemetry": Size(9, {32: 2}, contenders=(), telemetry=TELEMETRY),
     "field": Size(5, {32: 2}, contenders=(), field=True),

@@ -9,7 +9,7 @@ from benchmarks.plan import LIMIT
 
 WIDTH, BAR, GAP, LABEL = 720, 18, 26, 200
 COLOURS = ("#7a9cc6", "#5b7fa6", "#c98b5b", "#2f6f4f")
-PLOTTED = {"connections": 32, "processes": 1}
+PLOTTED = {"connections": 32}
 
 
 def svg(rows: Sequence[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.__main__ import new_service
 from benchmarks.database import execute, fill
-from benchmarks.measure import Row, _rounds
+from benchmarks.measure import Row, rounds
 from benchmarks.plan import SERVICE, Contender, Size
 from benchmarks.server import SECOND, environment, pin, python
 from tests.faults.poolers import NEW, OLD, ROLE, Pooler, pooled
@@ -46,7 +46,7 @@ def measure(service: Path, postgres: FaultyPostgres, size: Size) -> str:
     with ExitStack() as stack:
         poolers = [stack.enter_context(pooled(r, postgres, "service")) for r in (NEW, OLD)]
         size = replace(size, contenders=(SERVICE, *map(contender, poolers)))
-        return table(list(_rounds(service, url, size, 1)), size)
+        return table(list(rounds(service, url, size)), size)
 
 
 def run(service: Path, url: str, module: str, *arguments: str) -> list[str]:
@@ -76,8 +76,8 @@ def table(rows: list[Row], size: Size) -> str:
             for row in rows
             if (row["work"], row["connections"]) == (work, connections)
         }
-        rounds = range(size.rounds)
-        return statistics.median(speeds[name, n] / speeds[SERVICE.name, n] for n in rounds)
+        both = ((speeds[name, n], speeds[SERVICE.name, n]) for n in range(size.rounds))
+        return statistics.median(through / direct for through, direct in both)
 
     assert sum(row["failed"] for row in rows) == 0
     columns = [(each.name, n) for each in size.contenders[1:] for n in size.seconds]

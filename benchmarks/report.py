@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import database, plot
-from benchmarks.figures import Row, median, ratios, spread, table, values
+from benchmarks.figures import Row, gains, median, ratios, spread, table, values
 from benchmarks.load import generator
 from benchmarks.plan import RAW, SERVICE, USUAL
 from benchmarks.server import FLAGS, python
@@ -50,8 +50,11 @@ def write(folder: Path) -> None:
     loads = measured["loads"]
     sections = [
         _about(measured["about"]),
-        *(_loads(loads, count) for count in values(loads, "processes")),
-        _scaling(loads),
+        _loads(loads),
+        *(
+            _scaling(measured["scaling"], count)
+            for count in values(measured["scaling"], "processes")[1:]
+        ),
         _facts(measured["facts"]),
         _parts(measured["parts"]),
         *(_telemetry(measured["telemetry"], work) for work in ("GET one", "POST one")),
@@ -76,16 +79,17 @@ def _listed(found: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
-def _loads(rows: list[Row], processes: int) -> str:
+def _loads(rows: list[Row]) -> str:
+    if not rows:
+        return ""
     header = ["work", "conns", "contender", "req/s", "of raw", "x usual", "p50 ms", "p99 ms"]
     lines = []
     for work in values(rows, "work"):
         for connections in values(rows, "connections"):
-            at = {"work": work, "connections": connections, "processes": processes}
+            at = {"work": work, "connections": connections}
             cell = [row for row in rows if at.items() <= row.items()]
             lines += [[work, connections, *line] for line in _cell(cell)]
-    title = f"## {processes} process{'es' * (processes > 1)}\n\n"
-    return title + table([*header, "CPU µs/req", "failed"], lines)
+    return "## One process\n\n" + table([*header, "CPU µs/req", "failed"], lines)
 
 
 def _cell(rows: list[Row]) -> Iterable[list[object]]:
@@ -98,27 +102,20 @@ def _cell(rows: list[Row]) -> Iterable[list[object]]:
         yield [name, rps, *compared, *times, cpu, sum(row["failed"] for row in own)]
 
 
-def _scaling(rows: list[Row]) -> str:
-    """Two processes compared with one: as measured, and with two cores to themselves."""
-    if 2 not in values(rows, "processes"):
-        return ""
+def _scaling(rows: list[Row], processes: int) -> str:
+    """So many processes compared with one: as measured, and with a core for each."""
     lines = []
     for name in values(rows, "contender"):
-        own = [
-            r
-            for r in rows
-            if (r["contender"], r["work"], r["connections"]) == (name, "GET one", 32)
-        ]
-        one, two = ([row for row in own if row["processes"] == count] for count in (1, 2))
-        measured = median(two, "rps") / median(one, "rps")
-        alone = 2 * median(one, "cpu_us") / median(two, "cpu_us")
-        lines.append([name, f"{measured:.2f}", f"{alone:.2f}"])
+        own = [row for row in rows if row["contender"] == name]
+        one, more = ([row for row in own if row["processes"] == n] for n in (1, processes))
+        measured = f"{median(more, 'rps') / median(one, 'rps'):.2f}"
+        lines.append([name, measured, spread(gains(own, processes))])
     header = [
         "contender",
         "x one process, measured",
         "x one process, per CPU second of the servers",
     ]
-    return "## Two processes, GET one at 32 connections\n\n" + table(header, lines)
+    return f"## {processes} processes, GET one at 32 connections\n\n" + table(header, lines)
 
 
 def _facts(rows: list[Row]) -> str:

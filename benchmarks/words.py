@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Row, median, ratios, table, values
+from benchmarks.figures import Row, gains, median, ratios, table, values
 from benchmarks.plan import RAW, SERVICE, USUAL
 
 READS, WRITES = ("GET one", "list 20"), ("POST one", "PATCH one")
@@ -91,12 +91,8 @@ def _targets(measured: dict[str, Any]) -> Iterator[list[str]]:
     )
     failed = sum(row["failed"] for row in loads if row["contender"] == SERVICE.name)
     yield _line("no request fails", [(failed, failed == 0)])
-    alone = {"contender": SERVICE.name, "work": "GET one", "connections": 32}
-    one, two = (
-        [row for row in loads if {**alone, "processes": count}.items() <= row.items()]
-        for count in (1, 2)
-    )
-    scaled = 2 * median(one, "cpu_us") / median(two, "cpu_us")
+    own = [row for row in measured["scaling"] if row["contender"] == SERVICE.name]
+    scaled = statistics.median(gains(own, 2))
     yield _line(
         f"two processes: at least {PROCESSES} times one, for each CPU second of the servers",
         [(scaled, scaled >= PROCESSES)],
@@ -123,22 +119,23 @@ def _line(target: str, found: list[tuple[float, bool]]) -> list[str]:
 
 def _of(loads: list[Row], work: str, connections: int, reference: str) -> float:
     """The service's requests/s as a ratio: the median of the rounds, one process."""
-    at = {"work": work, "connections": connections, "processes": 1}
+    at = {"work": work, "connections": connections}
     rows = [row for row in loads if at.items() <= row.items()]
     return statistics.median(ratios(rows, SERVICE.name, reference))
 
 
 def _p99(loads: list[Row], work: str, name: str) -> float:
-    at = {"work": work, "connections": 256, "processes": 1, "contender": name}
+    at = {"work": work, "connections": 256, "contender": name}
     return median([row for row in loads if at.items() <= row.items()], "p99_ms")
 
 
 def _field(given: dict[str, Any]) -> Iterator[str]:
     """A line for each template: how many times its requests/s the service answers."""
-    for name in [name for name in values(given["loads"], "contender") if name != SERVICE.name]:
+    for name, differs in [(each["name"], each["differs"]) for each in given["contenders"][1:]]:
         works = values((row for row in given["loads"] if row["contender"] == name), "work")
         told = []
         for work in works:
             rows = [row for row in given["loads"] if row["work"] == work]
             told.append(f"{work} {statistics.median(ratios(rows, SERVICE.name, name)):.2f}")
-        yield f"- times the requests/s of {name}, asked for its own example: {', '.join(told)}\n"
+        compared = f"{', '.join(told)} times the requests/s of {name}"
+        yield f"- {compared}, asked for its own example. It {differs}.\n"

@@ -43,6 +43,8 @@ def test_every_contender_does_the_work_and_is_measured(
     assert trips[plan.LIMIT.name] == {"GET one": 1, "POST one": 1, "PATCH one": 1}
     assert trips[plan.SERVICE.name] == {"GET one": 1, "POST one": 3, "PATCH one": 3}
     assert trips[plan.USUAL.name]["GET one"] > 3
+    scaled = [(row["contender"], row["processes"], row["failed"]) for row in measured["scaling"]]
+    assert scaled == [(name, count, 0) for name in names for count in (1, 2)]
     told = [(row["contender"], row["work"], row["failed"]) for row in measured["telemetry"]]
     assert told == [
         (name, work, 0)
@@ -172,6 +174,15 @@ def test_ratios_are_those_of_the_same_round() -> None:
 
     assert figures.ratios(rows, "a", "b") == [2, 4]
     assert figures.spread([2, 4, 3]) == "3.00 (2.00 to 4.00)"
+
+
+def test_two_processes_are_compared_with_one_of_the_same_round() -> None:
+    rows = [
+        {"round": number, "processes": count, "cpu_us": used}
+        for number, count, used in ((0, 1, 400), (0, 2, 400), (1, 1, 300), (1, 2, 400))
+    ]
+
+    assert figures.gains(rows, 2) == [2, 1.5]
 
 
 def test_the_page_is_that_of_the_results(tmp_path: Path) -> None:
