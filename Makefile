@@ -39,7 +39,7 @@ test-system: $(UV) build/debian build/debian-root build/trixie build/axe build/o
 		{ apt-get update --quiet && apt-get install --quiet --yes $(SYSTEM_PACKAGES); }
 	@$(RUN) pytest -m system
 
-bench: $(UV) ## Measure a service against others, in docs/benchmarks/ (25 minutes)
+bench: $(UV) ## Measure a service against others, in docs/benchmarks/ (half an hour)
 	@$(RUN) python -m benchmarks
 
 check: $(UV) ## Check format, lint and types of this repository's code
