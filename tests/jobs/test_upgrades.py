@@ -46,7 +46,13 @@ def write_migration_of(version: str, service: Path, variables: dict[str, str], t
     )
 
 
-@pytest.mark.parametrize("version", OLDER)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each older one with --full, else the oldest, which lacks most."""
+    if "version" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--full")
+        metafunc.parametrize("version", OLDER if full else OLDER[:1])
+
+
 def test_a_queue_of_an_older_pgqueuer_is_brought_forward_with_the_jobs_in_it(
     version: str, service_with_jobs: Path, environment_of_jobs: Environment, tmp_path: Path
 ) -> None:

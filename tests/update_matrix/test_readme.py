@@ -17,6 +17,8 @@ pytestmark = pytest.mark.slow
 
 README = (services.ROOT / "README.md").read_text()
 SECTION = README.partition("\n## Update a service\n")[2].partition("\n## ")[0]
+# All tests of a service that was updated are run by test_matrix.py.
+FEW_TESTS = "tests/items tests/test_main.py tests/test_migrations.py"
 MAKE, UVX = (part.partition("```")[0] for part in SECTION.split("```bash\n")[1:])
 
 
@@ -26,7 +28,7 @@ def type_in(service: Path, environment: Environment, commands: str) -> str:
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=service,
-        env=environment.variables | {"PATH": path},
+        env=environment.variables | {"PATH": path, "PYTEST_ADDOPTS": FEW_TESTS},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
