@@ -91,7 +91,7 @@ async def test_arguments_are_checked_before_they_are_kept(
     async with database.session() as session:
         with pytest.raises(ValidationError, match="valid integer"):
             await enqueue(session, lamps.light, name="a", size="large")
-        with pytest.raises(TypeError, match="missing a required argument: 'name'"):
+        with pytest.raises(TypeError, match="argument: 'name'"):
             await enqueue(session, lamps.light)
         with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
             await enqueue(session, lamps.light, name="a", colour="red")
