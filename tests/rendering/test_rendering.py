@@ -142,8 +142,9 @@ def test_a_rendered_service_passes_its_own_checks_and_tests(
     service = tmp_path / "my-service"
     shutil.copytree(render(**answers), service)
 
-    environment.run(service, "make", target, "PYTEST_XDIST_AUTO_NUM_WORKERS=2")
+    ran = environment.run(service, "make", target, "PYTEST_XDIST_AUTO_NUM_WORKERS=2")
 
+    assert ("\n2 workers [" in ran.stdout) is (target == "test")
     left = set(contents_of(service)) - set(contents_of(render(**answers))) - {"uv.lock"}
     assert {path.split("/")[0] for path in left} <= {
         ".import_linter_cache",
