@@ -146,15 +146,24 @@ class Load:
     statuses: list[int | None] = field(default_factory=list)
     acknowledged: set[str] = field(default_factory=set)
     longest: float = 0
+    waiting: dict[int, float] = field(default_factory=dict)
+    """When each client began what it waits for."""
+    unanswered: list[float] = field(default_factory=list)
+    """When those that got no answer began."""
+
+    def wait_for_all_since(self, then: float) -> None:
+        """Until nobody waits for an answer to what began before."""
+        until(lambda: min(list(self.waiting.values())) > then, "those before are answered")
 
     def ask(self, balancer: Balancer, name: str) -> None:
-        started = time.monotonic()
+        started = self.waiting[threading.get_ident()] = time.monotonic()
         try:
             url = f"{balancer.next()}/items"
             written = httpx2.post(url, json={"name": name}, trust_env=False, timeout=20)
             read = httpx2.get(f"{balancer.next()}/items?limit=1", trust_env=False, timeout=20)
         except httpx2.TransportError:
             self.statuses.append(None)
+            self.unanswered.append(started)
         else:
             self.statuses += [written.status_code, read.status_code]
             if written.status_code == 201:
